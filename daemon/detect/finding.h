@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What was detected. Later kinds (race, lock order, runtime rules) add to Kind.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/events/event.h"
+#include "raceguard/abi/histogram.h"
+
+namespace raceguard::detect {
+
+// Durations counted in the buckets of raceguard/abi/histogram.h.
+struct Histogram {
+  std::array<std::uint64_t, RG_HISTOGRAM_BUCKETS> counts{};
+  [[nodiscard]] std::uint64_t total() const;
+  // The upper bound of the bucket that holds the q-quantile (0 < q <= 1); 0 if empty.
+  [[nodiscard]] std::int64_t quantile_ns(double q) const;
+  Histogram& operator+=(const Histogram& other);
+  // What was added since `earlier`; a bucket that shrank (slot reused) counts as new.
+  [[nodiscard]] Histogram since(const Histogram& earlier) const;
+};
+
+struct FunctionFigures {
+  std::uint32_t function_id = 0;
+  std::string guard;
+  std::string name;    // of the FunctionGuard
+  std::string symbol;  // demangled
+  std::uint64_t calls = 0;
+  std::uint64_t returns = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t slow = 0;
+  std::uint64_t in_flight = 0;
+  std::int64_t total_ns = 0;
+  std::int64_t max_ns = 0;
+  Histogram latency;
+};
+
+// A code site with how often it was seen and, for waiters, how long it waited.
+struct RankedSite {
+  events::Stack stack;
+  std::uint64_t count = 0;
+  std::int64_t total_wait_ns = 0;
+  pid_t last_tid = 0;
+};
+
+struct LockFigures {
+  pid_t pid = 0;
+  std::uint64_t address = 0;
+  std::string guard;
+  std::string name;  // symbol, member of a type, or "lock first taken in F"
+  events::LockStackEvent::WaitKind wait_kind = events::LockStackEvent::WaitKind::kLock;
+  std::uint64_t waits = 0;
+  std::uint64_t wakes = 0;
+  std::uint32_t waiting_now = 0;
+  std::int64_t total_wait_ns = 0;
+  std::int64_t longest_wait_ns = 0;
+  Histogram wait;
+  std::vector<RankedSite> waiters;  // dearest first
+  std::vector<RankedSite> holders;  // most frequent first
+};
+
+enum class Verdict { kProven, kLikely, kInfo };
+
+struct Finding {
+  enum class Kind { kContention, kSlowFunction, kFailingFunction };
+  Kind kind = Kind::kContention;
+  Verdict verdict = Verdict::kInfo;
+  std::string guard;
+  std::string subject;  // the lock's or the function's name
+  std::string text;     // one sentence for people
+  std::int64_t first_seen_ns = 0;  // CLOCK_REALTIME
+  std::int64_t last_seen_ns = 0;
+  std::uint64_t count = 0;
+};
+
+}  // namespace raceguard::detect

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that raceguard has in the kernel: one loaded BPF object, its links and its maps. Detaches in its destructor.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "daemon/plan/probe_plan.h"
+#include "daemon/policy/policy.h"
+#include "raceguard/abi/bpf.h"
+#include "raceguard/error.h"
+
+namespace raceguard::kernel {
+
+struct AttachmentOptions {
+  std::uint32_t max_functions = 512;
+  std::uint32_t max_locks = 8192;
+  std::uint32_t max_targets = 4096;
+  std::uint32_t max_calls_in_flight = 65536;
+  std::uint32_t ring_bytes = 4U << 20U;
+  std::uint32_t stack_samples_per_second = 20;  // per CPU
+  bool allow_uprobe_multi = true;  // false: always single perf events (tests of the fallback)
+};
+
+struct FunctionReading {
+  std::uint32_t function_id = 0;
+  rg_function_counters sum{};  // over CPUs; max_ns is the maximum
+};
+
+struct LockReading {
+  rg_lock_key key{};
+  rg_lock_counters counters{};
+};
+
+struct ProbeRunCost {
+  std::string program;
+  std::uint64_t runs = 0;
+  std::uint64_t run_time_ns = 0;  // needs kernel.bpf_stats_enabled or BPF_ENABLE_STATS; else 0
+};
+
+class Attachment {
+ public:
+  // Loads the object and attaches what needs no target (task life, futex tracepoints). Needs CAP_BPF and CAP_PERFMON.
+  static Result<Attachment> open(const AttachmentOptions& options);
+
+  Attachment(Attachment&&) noexcept;
+  Attachment& operator=(Attachment&&) noexcept;
+  ~Attachment();
+
+  // Carries out the difference. What fails is returned, one error each; the rest is done.
+  [[nodiscard]] std::vector<Error> apply(const plan::PlanDifference& difference);
+
+  // Sets the kernel-held word of a switch in every binary of the plan: 0 closed, 1 open, 2 half-open.
+  // The word counts the uprobes on the marker (ref_ctr_offset). A word that was never planned is no error.
+  [[nodiscard]] std::vector<Error> set_word(const std::string& switch_name, unsigned value);
+
+  // Calls `sink` with every record that waits in the ring, in order. Never blocks.
+  [[nodiscard]] Result<std::size_t> drain(const std::function<void(std::span<const std::byte>)>& sink);
+  [[nodiscard]] int ring_epoll_fd() const;
+
+  [[nodiscard]] Result<std::vector<FunctionReading>> read_functions() const;
+  [[nodiscard]] Result<std::vector<LockReading>> read_locks() const;
+  [[nodiscard]] Result<std::vector<std::uint64_t>> read_drops() const;  // by enum rg_drop_reason
+  // Drops calls in flight that are older than `expiry_ns` or whose thread is gone; returns how many.
+  [[nodiscard]] Result<std::size_t> expire_calls(std::int64_t now_ns, std::int64_t expiry_ns);
+  // Forgets the locks of a process that is gone.
+  [[nodiscard]] Result<std::size_t> forget_process(pid_t tgid);
+
+  [[nodiscard]] bool uses_uprobe_multi() const;
+  [[nodiscard]] std::size_t attached_functions() const;
+
+ private:
+  struct Impl;
+  explicit Attachment(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace raceguard::kernel

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The exact list of what the kernel is asked to do. A reload is the difference of two plans.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/policy/policy.h"
+#include "daemon/symbols/symbol.h"
+#include "daemon/targets/target.h"
+
+namespace raceguard::plan {
+
+// A file as uprobes know it: the inode, not the path.
+struct BinaryId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::string build_id;  // hex; empty: the file has none
+  friend bool operator==(const BinaryId&, const BinaryId&) = default;
+  friend auto operator<=>(const BinaryId&, const BinaryId&) = default;
+};
+
+struct TargetEntry {
+  targets::ProcessId id;
+  std::uint32_t guard_index = 0;
+  bool contention = false;
+  bool functions = false;
+};
+
+// One function of one guard in one binary: entry and return at one site.
+struct FunctionProbe {
+  std::uint32_t function_id = 0;  // slot in the BPF arrays; stable over reloads while the probe stays
+  std::uint32_t guard_index = 0;
+  std::string guard;
+  std::string name;        // of the FunctionGuard; several symbols of one glob share it
+  symbols::Symbol symbol;
+  symbols::Site site;
+  BinaryId binary;
+  std::string host_path;   // how the daemon opens the binary
+  std::int64_t slow_ns = 0;
+  std::vector<policy::ErrorTest> error;  // none or one
+};
+
+// The kernel-held word of one switch in one binary.
+struct SwitchWord {
+  std::string switch_name;
+  symbols::SwitchMarker marker;
+  BinaryId binary;
+  std::string host_path;
+};
+
+// What the plan could not include, and why: shown by `raceguardctl status`, counted in metrics.
+struct Omission {
+  std::string guard;
+  std::string what;    // "function recommend*", "target 812 (mariadbd)"
+  std::string reason;  // an Error's text
+};
+
+struct ProbePlan {
+  std::vector<TargetEntry> targets;
+  std::vector<FunctionProbe> functions;
+  std::vector<SwitchWord> words;
+  std::vector<Omission> omissions;
+};
+
+struct PlanDifference {
+  std::vector<TargetEntry> add_targets;
+  std::vector<targets::ProcessId> remove_targets;
+  std::vector<FunctionProbe> add_functions;
+  std::vector<std::uint32_t> remove_functions;      // function ids
+  std::vector<FunctionProbe> update_functions;      // same probe, other thresholds
+  std::vector<SwitchWord> add_words;
+  std::vector<SwitchWord> remove_words;
+  [[nodiscard]] bool empty() const {
+    return add_targets.empty() && remove_targets.empty() && add_functions.empty() && remove_functions.empty() &&
+           update_functions.empty() && add_words.empty() && remove_words.empty();
+  }
+};
+
+}  // namespace raceguard::plan

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every reason for which something can be lost, in one list: a BPF counter, a C++ name and a metric label each.
+ * X(enumerator, "metric label", "what was lost and why") */
+#ifndef RACEGUARD_ABI_DROP_REASONS_H
+#define RACEGUARD_ABI_DROP_REASONS_H
+
+#define RG_DROP_REASONS(X)                                                                                      \
+	X(RG_DROP_RING_FULL, "ring_full", "an evidence record: the ring buffer had no room")                     \
+	X(RG_DROP_TARGETS_FULL, "targets_full", "a forked process: the map of targets is full")                  \
+	X(RG_DROP_WAITS_FULL, "waits_full", "a futex wait: the map of waits in progress is full")                \
+	X(RG_DROP_LOCKS_FULL, "locks_full", "a futex wait's figures: the map of locks is full")                  \
+	X(RG_DROP_CALLS_FULL, "calls_full", "a call's duration: the map of calls in flight is full")             \
+	X(RG_DROP_CALL_UNMATCHED, "call_unmatched", "a return without a known entry (attached while in flight)") \
+	X(RG_DROP_CALL_EXPIRED, "call_expired", "a call that never returned (longjmp, exception, thread end)")   \
+	X(RG_DROP_STACK_FAULT, "stack_fault", "a user stack: reading it from the process failed")                \
+	X(RG_DROP_SAMPLED_OUT, "sampled_out", "a stack sample: its rate limit was spent")                        \
+	X(RG_DROP_FUNCTION_UNKNOWN, "function_unknown", "a hit of a probe that the plan no longer has")
+
+enum rg_drop_reason {
+#define RG_DROP_ENUM(name, label, help) name,
+	RG_DROP_REASONS(RG_DROP_ENUM)
+#undef RG_DROP_ENUM
+	RG_DROP_REASON_COUNT
+};
+
+#endif
