@@ -20,7 +20,7 @@ struct Position {
 
 // Selects processes. A process matches if every non-empty list has a member that matches, and no deny list has.
 struct TargetMatch {
-  std::vector<std::string> exe_globs;      // of the path as the process sees it (fnmatch, FNM_PATHNAME)
+  std::vector<std::string> exe_globs;      // of the path as the process sees it; fnmatch with no flags: * matches / too
   std::vector<std::string> comm_globs;     // of /proc/PID/comm
   std::vector<pid_t> pids;
   std::vector<std::string> systemd_units;  // "mariadb.service", glob
@@ -96,7 +96,7 @@ struct SwitchPolicy {
   Position position;
 };
 
-// One entry of `policies:`.
+// One entry of `policies:`. Names of guards, switches and functions are each unique over all files.
 struct Guard {
   std::string name;
   TargetMatch target;
