@@ -3,6 +3,9 @@
 // HTTP API, the control socket. Readers never touch the kernel or a breaker.
 #pragma once
 
+#include <sys/types.h>
+
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,6 +16,12 @@
 #include "daemon/targets/target.h"
 
 namespace raceguard::exporting {
+
+// Transitions so far into one state.
+struct TransitionCount {
+  std::uint64_t enforced = 0;
+  std::uint64_t observed = 0;  // mode observe, or held back by the cap: nothing was flipped
+};
 
 struct SwitchView {
   std::string name;
@@ -25,6 +34,7 @@ struct SwitchView {
   std::string forced_by;
   std::int64_t forced_until_realtime_ns = 0;  // 0: until released
   std::uint64_t transitions = 0;
+  std::array<TransitionCount, 3> transitions_to{};  // by breaker::State
   std::uint64_t openings_enforced = 0;
   std::uint64_t openings_observed = 0;  // would have opened
   std::vector<breaker::Measurement> current;  // the window as it is now
@@ -42,6 +52,7 @@ struct Snapshot {
   std::int64_t realtime_ns = 0;
   std::int64_t started_realtime_ns = 0;
   std::string version;
+  pid_t pid = 0;
   bool ready = false;
   std::string not_ready_reason;
   std::uint64_t policy_generation = 0;       // successful loads
@@ -57,7 +68,10 @@ struct Snapshot {
   std::vector<SwitchView> switches;
   std::vector<std::uint64_t> drops;  // by enum rg_drop_reason
   std::uint64_t evidence_records = 0;
-  std::uint64_t evidence_lost = 0;   // could not be written (disk full)
+  std::uint64_t evidence_lost = 0;     // could not be written (disk full)
+  std::uint64_t evidence_pending = 0;  // wait for the disk to take them
+  std::uint64_t evidence_last_seq = 0;
+  std::string evidence_last_hash;      // what `raceguardctl verify` compares the file's end with
   std::uint64_t events_decoded = 0;
   std::uint64_t stacks_untrusted = 0;
   std::uint64_t ticks = 0;
