@@ -9,6 +9,7 @@
 #include "daemon/policy/policy.h"
 #include "daemon/symbols/symbol.h"
 #include "daemon/targets/target.h"
+#include "raceguard/error_codes.h"
 
 namespace raceguard::plan {
 
@@ -26,6 +27,7 @@ struct TargetEntry {
   std::uint32_t guard_index = 0;
   bool contention = false;
   bool functions = false;
+  friend bool operator==(const TargetEntry&, const TargetEntry&) = default;
 };
 
 // One function of one guard in one binary: entry and return at one site.
@@ -33,11 +35,11 @@ struct FunctionProbe {
   std::uint32_t function_id = 0;  // slot in the BPF arrays; stable over reloads while the probe stays
   std::uint32_t guard_index = 0;
   std::string guard;
-  std::string name;        // of the FunctionGuard; several symbols of one glob share it
+  std::string name;  // of the FunctionGuard; several symbols of one glob share it
   symbols::Symbol symbol;
   symbols::Site site;
   BinaryId binary;
-  std::string host_path;   // how the daemon opens the binary
+  std::string host_path;  // how the daemon opens the binary
   std::int64_t slow_ns = 0;
   std::vector<policy::ErrorTest> error;  // none or one
 };
@@ -53,28 +55,34 @@ struct SwitchWord {
 // What the plan could not include, and why: shown by `raceguardctl status`, counted in metrics.
 struct Omission {
   std::string guard;
-  std::string what;    // "function recommend*", "target 812 (mariadbd)"
-  std::string reason;  // an Error's text
+  std::string what;                       // "function recommend*", "target 812 (mariadbd)"
+  std::string reason;                     // an Error's text
+  ErrorCode code = ErrorCode::kInternal;  // kPolicyMatchesNothing: an error for `--check`, a warning for the daemon
+  friend bool operator==(const Omission&, const Omission&) = default;
 };
 
+// Canonical order: targets by id, functions by function id, words by binary, name, marker. One target entry a pid.
 struct ProbePlan {
   std::vector<TargetEntry> targets;
   std::vector<FunctionProbe> functions;
   std::vector<SwitchWord> words;
   std::vector<Omission> omissions;
+  std::uint32_t next_function_id = 0;  // where the next plan looks for a free id, so that ids are reused late
 };
 
+// Carry it out in this order: all removals, then additions, then updates: a pid or a function id may be in both.
 struct PlanDifference {
-  std::vector<TargetEntry> add_targets;
   std::vector<targets::ProcessId> remove_targets;
-  std::vector<FunctionProbe> add_functions;
-  std::vector<std::uint32_t> remove_functions;      // function ids
-  std::vector<FunctionProbe> update_functions;      // same probe, other thresholds
-  std::vector<SwitchWord> add_words;
+  std::vector<std::uint32_t> remove_functions;  // function ids
   std::vector<SwitchWord> remove_words;
+  std::vector<TargetEntry> add_targets;  // new, or the same process with other settings: overwrite by pid
+  std::vector<FunctionProbe> add_functions;
+  std::vector<SwitchWord> add_words;
+  std::vector<FunctionProbe> update_functions;  // same probe stays attached: other thresholds, guard index, host_path
+  std::vector<SwitchWord> update_words;         // same word: only host_path, for the next time it is attached
   [[nodiscard]] bool empty() const {
     return add_targets.empty() && remove_targets.empty() && add_functions.empty() && remove_functions.empty() &&
-           update_functions.empty() && add_words.empty() && remove_words.empty();
+           update_functions.empty() && add_words.empty() && remove_words.empty() && update_words.empty();
   }
 };
 
