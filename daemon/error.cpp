@@ -9,8 +9,7 @@ namespace raceguard {
 
 Error Error::from_errno(ErrorCode code, std::string what, int errno_value, std::string remedy) {
   const char* name = strerrorname_np(errno_value);
-  Error error(code,
-              fmt::format("{}: {} ({})", what, name != nullptr ? name : "errno", strerrordesc_np(errno_value)),
+  Error error(code, fmt::format("{}: {} ({})", what, name != nullptr ? name : "errno", strerrordesc_np(errno_value)),
               std::move(remedy));
   error.errno_value_ = errno_value;
   return error;

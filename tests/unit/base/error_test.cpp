@@ -12,8 +12,9 @@ namespace {
 TEST(Error, ReadsAsOneLineWithCodeCauseAndRemedy) {
   const Error error = Error::from_errno(ErrorCode::kKernelAttach, "cannot attach uprobe to f in /bin/x", EPERM,
                                         "Give the service CAP_PERFMON");
-  EXPECT_EQ(error.to_string(),
-            "RG-A104 cannot attach uprobe to f in /bin/x: EPERM (Operation not permitted). Give the service CAP_PERFMON");
+  EXPECT_EQ(
+      error.to_string(),
+      "RG-A104 cannot attach uprobe to f in /bin/x: EPERM (Operation not permitted). Give the service CAP_PERFMON");
   EXPECT_EQ(error.errno_value(), EPERM);
 }
 

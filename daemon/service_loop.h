@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's one loop thread: a timer, the ring, the control socket, signals, systemd's watchdog (sd-event).
+// The only other thread is the HTTP server's (daemon/export), which reads snapshots.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "raceguard/error.h"
+
+struct sd_event;
+
+namespace raceguard::app {
+
+class ServiceLoop {
+ public:
+  // Blocks SIGTERM, SIGINT and SIGHUP in the calling thread, so that threads started later inherit the mask.
+  static Result<ServiceLoop> create();
+
+  ServiceLoop(ServiceLoop&&) noexcept;
+  ServiceLoop& operator=(ServiceLoop&&) noexcept;
+  ~ServiceLoop();
+
+  [[nodiscard]] Result<void> add_timer(std::int64_t period_ns, std::function<void()> handler);
+  [[nodiscard]] Result<void> add_readable(int fd, std::function<void()> handler);
+  [[nodiscard]] Result<void> on_hangup(std::function<void()> handler);
+
+  [[nodiscard]] sd_event* native() const;
+
+  // Until SIGTERM or SIGINT. Returns the signal's name.
+  [[nodiscard]] Result<std::string> run();
+
+ private:
+  struct Impl;
+  explicit ServiceLoop(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// What systemd is told (sd_notify); does nothing when not started by it.
+void notify_ready(const std::string& status);
+void notify_reloading();
+void notify_stopping();
+void notify_status(const std::string& status);
+
+}  // namespace raceguard::app
