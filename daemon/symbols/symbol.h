@@ -46,7 +46,9 @@ struct SiteChoice {
 // A switch that an application declares with raceguard/switch.h (a note of type stapsdt, provider "raceguard").
 struct SwitchMarker {
   std::string name;
-  std::uint64_t marker_offset = 0;     // file offset of the marker instruction, for the uprobe
+  // File offset of the marker instruction, for the uprobe: a one-byte `nop`. The kernel counts a word once per probed
+  // instruction, however many uprobes sit on it, so the value 2 takes another one on the instruction behind it.
+  std::uint64_t marker_offset = 0;
   std::uint64_t semaphore_offset = 0;  // file offset of the 16-bit word, for ref_ctr_offset
 };
 

@@ -33,6 +33,12 @@ enum rg_error_test {
 	RG_ERROR_GREATER_EQUAL,
 };
 
+enum rg_slot_state {
+	RG_SLOT_FREE = 0,      /* no probe, or it is being removed: a hit counts as function_unknown */
+	RG_SLOT_ACTIVE = 1,    /* hits count */
+	RG_SLOT_ATTACHING = 2, /* entry or return is not there yet: a hit is ignored, so that every counted call can return */
+};
+
 struct rg_function_config {
 	rg_u64 slow_ns;       /* a call this long or longer is slow; 0: no threshold */
 	rg_s64 error_operand; /* what the return value is compared with */
@@ -41,7 +47,7 @@ struct rg_function_config {
 	rg_u8 error_test;     /* enum rg_error_test */
 	rg_u8 return_bits;    /* width of the return value: 8, 16, 32, 64 */
 	rg_u8 return_signed;
-	rg_u8 in_use;         /* 0: the slot is free, its probe is being removed */
+	rg_u8 in_use;         /* enum rg_slot_state */
 	rg_u32 pad;
 };
 
@@ -73,13 +79,15 @@ enum rg_wait_class {
 	RG_WAIT_CONDITION, /* a condition variable, semaphore, join: idling. The stack of a sample may overrule both */
 };
 
+#define RG_FIRST_SAMPLES 8
+
 struct rg_lock_key {
 	rg_u64 address; /* of the futex word in the target's memory */
 	rg_u32 tgid;
 	rg_u32 pad;
 };
 struct rg_lock_counters {
-	rg_u64 waits;
+	rg_u64 waits;         /* that ended: woken, timed out or interrupted; one that never slept (EAGAIN) is no wait */
 	rg_u64 total_ns;
 	rg_u64 max_ns;
 	rg_u64 wakes;         /* futex wakes of this word by the target: its holders letting go */
@@ -87,7 +95,7 @@ struct rg_lock_counters {
 	rg_u32 wait_class;    /* enum rg_wait_class of the last wait */
 	rg_u32 waiters;       /* waiting now */
 	rg_u32 last_owner_tid; /* what glibc's mutex named as its owner when the last wait began; 0: unknown */
-	rg_u32 samples;       /* stack samples sent for this lock so far */
+	rg_u32 samples;       /* stack samples sent for this lock so far; the first RG_FIRST_SAMPLES go before others */
 	rg_u32 histogram[RG_HISTOGRAM_BUCKETS];
 };
 
@@ -118,6 +126,7 @@ struct rg_record_process {
 	char comm[RG_COMM_LEN];
 };
 
+/* A stack record in the ring ends after the valid bytes of stack[]: RG_STACK_HEADER_BYTES + stack_bytes long. */
 enum rg_stack_role { RG_STACK_WAITER = 1, RG_STACK_HOLDER = 2 };
 
 /* User registers that an unwinder needs, in DWARF's x86-64 order: rax rdx rcx rbx rsi rdi rbp rsp r8..r15 rip. */
@@ -131,7 +140,7 @@ struct rg_record_stack {
 	rg_u64 duration_ns; /* waiter: how long it waited; holder: 0 */
 	rg_u32 tgid;
 	rg_u32 tid;
-	rg_u32 owner_tid;
+	rg_u32 owner_tid;  /* waiter: who held the lock when the wait began, 0 unknown; holder: 0 */
 	rg_u32 wait_class;
 	rg_u32 frame_count; /* of frame_pointer_ips, bottom (innermost) first */
 	rg_u32 stack_bytes; /* valid bytes of stack[], copied from registers[7] (rsp) upwards; 0: could not be read */
@@ -139,6 +148,8 @@ struct rg_record_stack {
 	rg_u64 frame_pointer_ips[RG_FRAME_POINTER_DEPTH];
 	rg_u8 stack[RG_STACK_COPY_MAX_BYTES];
 };
+
+#define RG_STACK_HEADER_BYTES (sizeof(struct rg_record_stack) - RG_STACK_COPY_MAX_BYTES)
 
 RG_STATIC_ASSERT(sizeof(struct rg_target) == 8, "rg_target");
 RG_STATIC_ASSERT(sizeof(struct rg_function_config) == 32, "rg_function_config");
