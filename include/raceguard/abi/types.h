@@ -23,7 +23,8 @@ typedef int64_t rg_s64;
 #ifdef __cplusplus
 #define RG_STATIC_ASSERT(condition, text) static_assert(condition, text)
 #else
-#define RG_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
+/* __extension__: applications include this with -std=c99 -pedantic */
+#define RG_STATIC_ASSERT(condition, text) __extension__ _Static_assert(condition, text)
 #endif
 
 #endif
