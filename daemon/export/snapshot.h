@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole state as readers see it: made by the daemon's loop once a tick, immutable after that, shared by /metrics, the
-// HTTP API, the control socket. Readers never touch the kernel or a breaker.
+// The whole state as readers see it: made by the daemon's loop once a tick, immutable after that, shared by /metrics,
+// the HTTP API, the control socket. Readers never touch the kernel or a breaker.
 #pragma once
 
 #include <sys/types.h>
@@ -36,10 +36,10 @@ struct SwitchView {
   std::uint64_t transitions = 0;
   std::array<TransitionCount, 3> transitions_to{};  // by breaker::State
   std::uint64_t openings_enforced = 0;
-  std::uint64_t openings_observed = 0;  // would have opened
+  std::uint64_t openings_observed = 0;        // would have opened
   std::vector<breaker::Measurement> current;  // the window as it is now
   std::vector<breaker::Decision> history;     // newest last, bounded
-  std::uint32_t words = 0;  // binaries whose kernel-held word carries it
+  std::uint32_t words = 0;                    // binaries whose kernel-held word carries it
 };
 
 struct TargetView {
@@ -48,16 +48,16 @@ struct TargetView {
 };
 
 struct Snapshot {
-  std::int64_t time_ns = 0;           // CLOCK_MONOTONIC
+  std::int64_t time_ns = 0;  // CLOCK_MONOTONIC
   std::int64_t realtime_ns = 0;
   std::int64_t started_realtime_ns = 0;
   std::string version;
   pid_t pid = 0;
   bool ready = false;
   std::string not_ready_reason;
-  std::uint64_t policy_generation = 0;       // successful loads
+  std::uint64_t policy_generation = 0;  // successful loads
   std::uint64_t policy_reload_failures = 0;
-  std::string policy_error;                  // of the last reload, empty if it was good
+  std::string policy_error;  // of the last reload, empty if it was good
   bool uprobe_multi = false;
   std::vector<TargetView> targets;
   std::vector<detect::FunctionFigures> functions;
@@ -71,11 +71,11 @@ struct Snapshot {
   std::uint64_t evidence_lost = 0;     // could not be written (disk full)
   std::uint64_t evidence_pending = 0;  // wait for the disk to take them
   std::uint64_t evidence_last_seq = 0;
-  std::string evidence_last_hash;      // what `raceguardctl verify` compares the file's end with
+  std::string evidence_last_hash;  // what `raceguardctl verify` compares the file's end with
   std::uint64_t events_decoded = 0;
   std::uint64_t stacks_untrusted = 0;
   std::uint64_t ticks = 0;
-  std::int64_t tick_ns_max = 0;      // longest tick so far
+  std::int64_t tick_ns_max = 0;  // longest tick so far
 };
 
 }  // namespace raceguard::exporting

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hands the newest Snapshot from the daemon's loop to every reader. A mutex and not std::atomic<std::shared_ptr>: g++ 12's
-// takes a lock as well, and ThreadSanitizer does not understand it. It is held for the copy of one pointer.
+// Hands the newest Snapshot from the daemon's loop to every reader. A mutex and not std::atomic<std::shared_ptr>: g++
+// 12's takes a lock as well, and ThreadSanitizer does not understand it. It is held for the copy of one pointer.
 #pragma once
 
 #include <memory>

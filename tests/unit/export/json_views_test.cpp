@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/export/json_views.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/export/client/error_wire.h"
+#include "daemon/export/views_by_name.h"
+#include "raceguard/abi/drop_reasons.h"
+#include "tests/unit/export/sample_snapshot.h"
+
+namespace raceguard::exporting {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+TEST(JsonViews, TimesAreRfc3339InUtc) {
+  EXPECT_EQ(rfc3339_utc(0), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(rfc3339_utc(kSampleRealtimeNs), "2026-01-01T00:00:00.123456Z");
+}
+
+TEST(JsonViews, StatusCountsAndNamesEveryDropReason) {
+  const json status = status_json(sample_snapshot());
+  EXPECT_EQ(status["time"], "2026-01-01T00:00:00.123456Z");
+  EXPECT_EQ(status["uptime_seconds"], 60.0);
+  EXPECT_EQ(status["counts"]["switches_not_closed"], 1);
+  EXPECT_EQ(status["counts"]["lock_waiters"], 4);
+  EXPECT_EQ(status["omissions"][0]["what"], "function ghost*");
+  EXPECT_EQ(status["drops"].size(), static_cast<std::size_t>(RG_DROP_REASON_COUNT));
+  EXPECT_EQ(status["drops"]["ring_full"], 3);
+  EXPECT_EQ(status["policy"]["last_error"], nullptr);
+}
+
+TEST(JsonViews, DropsThatTheKernelDidNotReportYetAreZero) {
+  Snapshot snapshot = sample_snapshot();
+  snapshot.drops.clear();
+  EXPECT_EQ(status_json(snapshot)["drops"]["function_unknown"], 0);
+}
+
+TEST(JsonViews, LocksComeDearestFirstAndLimited) {
+  const json all = locks_json(sample_snapshot());
+  ASSERT_EQ(all["locks"].size(), 2U);
+  EXPECT_EQ(all["locks"][0]["name"], "orders");
+  EXPECT_EQ(all["locks"][0]["wait_seconds"]["total"], 0.5);
+  EXPECT_EQ(all["locks"][1]["waiters"][0]["stack"]["frames"][0]["line"], 42);
+  EXPECT_EQ(all["locks"][1]["waiters"][0]["stack"]["trust"], "unwound");
+  const json one = locks_json(sample_snapshot(), 1);
+  EXPECT_EQ(one["locks"].size(), 1U);
+  EXPECT_EQ(one["total"], 2);
+}
+
+TEST(JsonViews, FunctionCarriesItsRatiosAndItsProbe) {
+  const json function = functions_json(sample_snapshot())["functions"][0];
+  EXPECT_EQ(function["calls"], 40);
+  EXPECT_EQ(function["slow_ratio"], 0.5);
+  EXPECT_EQ(function["error_ratio"], 0.25);
+  EXPECT_NEAR(function["duration_seconds"]["p99"].get<double>(), 0.030, 0.0075);  // a bucket is 25 % wide
+  EXPECT_EQ(function["probe"]["kind"], "emulated");
+  EXPECT_EQ(function["probe"]["slow_threshold_seconds"], 0.02);
+}
+
+TEST(JsonViews, ExplainSaysWhyWithEvidenceAndWhatIsNext) {
+  const Result<json> explained = explain_json(sample_snapshot(), "recommend");
+  ASSERT_TRUE(explained);
+  EXPECT_THAT((*explained)["summary"].get<std::string>(),
+              HasSubstr("Switch recommend is open since 2025-12-31T23:59:58.123456Z: slow ratio 0.62"));
+  EXPECT_EQ((*explained)["history"][0]["evidence"][0]["crossed"], true);
+  EXPECT_EQ((*explained)["switch"]["current"][0]["crossed"], false);
+  EXPECT_EQ((*explained)["switch"]["next_change"], "2026-01-01T00:00:03.123456Z");
+}
+
+TEST(JsonViews, ExplainTellsObservedFromApplied) {
+  Snapshot snapshot = sample_snapshot();
+  snapshot.switches[0].enforce = false;
+  snapshot.switches[0].applied_state = breaker::State::kClosed;
+  EXPECT_THAT((*explain_json(snapshot, "recommend"))["summary"].get<std::string>(),
+              HasSubstr("is open for its breaker, closed for applications (mode observe: nothing is flipped)"));
+}
+
+TEST(JsonViews, UnknownSwitchIsAnErrorThatNamesTheSwitches) {
+  const Result<json> explained = explain_json(sample_snapshot(), "recomend");
+  ASSERT_FALSE(explained);
+  EXPECT_EQ(explained.error().code(), ErrorCode::kSwitchUnknown);
+  EXPECT_THAT(explained.error().remedy(), HasSubstr("recommend"));
+}
+
+TEST(JsonViews, EveryViewBecomesText) {
+  const Snapshot snapshot = sample_snapshot();
+  for (const std::string_view name : kViewNames) {
+    const Result<json> view = view_by_name(&snapshot, name, {{"switch", "recommend"}});
+    ASSERT_TRUE(view) << name << view.error().to_string();
+    EXPECT_TRUE(json::accept(to_line(*view))) << name;  // the target's comm is not UTF-8
+    EXPECT_EQ((*view)["time"], "2026-01-01T00:00:00.123456Z") << name;
+  }
+}
+
+TEST(JsonViews, LimitsOutOfRangeAndMissingSnapshotAreErrors) {
+  const Snapshot snapshot = sample_snapshot();
+  EXPECT_FALSE(view_by_name(&snapshot, "locks", {{"limit", 0}}));
+  EXPECT_FALSE(view_by_name(&snapshot, "locks", {{"limit", -1}}));
+  EXPECT_FALSE(view_by_name(&snapshot, "locks", {{"limit", "all"}}));
+  EXPECT_FALSE(view_by_name(&snapshot, "locks", json::array({1})));
+  EXPECT_FALSE(view_by_name(&snapshot, "explain", json::object()));
+  EXPECT_FALSE(view_by_name(nullptr, "status", nullptr));
+}
+
+}  // namespace
+}  // namespace raceguard::exporting

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/export/sample_snapshot.h"
+
+#include "raceguard/abi/drop_reasons.h"
+
+namespace raceguard::exporting {
+
+detect::Histogram histogram_of(const std::vector<std::uint64_t>& durations_ns) {
+  detect::Histogram histogram;
+  for (const std::uint64_t duration : durations_ns) {
+    ++histogram.counts.at(rg_histogram_bucket(duration));
+  }
+  return histogram;
+}
+
+detect::LockFigures sample_lock(const std::string& name, std::uint64_t address, std::uint64_t waits,
+                                std::uint64_t wait_ns) {
+  detect::LockFigures lock;
+  lock.pid = 812;
+  lock.address = address;
+  lock.guard = "checkout";
+  lock.name = name;
+  lock.waits = waits;
+  lock.waiting_now = 2;
+  lock.total_wait_ns = static_cast<std::int64_t>(waits * wait_ns);
+  lock.longest_wait_ns = static_cast<std::int64_t>(wait_ns);
+  lock.wait = histogram_of(std::vector<std::uint64_t>(waits, wait_ns));
+  return lock;
+}
+
+detect::FunctionFigures sample_function(std::uint32_t id, const std::string& name, std::uint64_t calls,
+                                        std::uint64_t duration_ns) {
+  detect::FunctionFigures figures;
+  figures.function_id = id;
+  figures.guard = "checkout";
+  figures.name = name;
+  figures.symbol = name + "(int)";
+  figures.calls = calls;
+  figures.returns = calls;
+  figures.errors = calls / 4;
+  figures.slow = calls / 2;
+  figures.total_ns = static_cast<std::int64_t>(calls * duration_ns);
+  figures.max_ns = static_cast<std::int64_t>(duration_ns);
+  figures.latency = histogram_of(std::vector<std::uint64_t>(calls, duration_ns));
+  return figures;
+}
+
+namespace {
+
+breaker::Decision sample_decision() {
+  breaker::Decision decision;
+  decision.switch_name = "recommend";
+  decision.to = breaker::State::kOpen;
+  decision.enforced = true;
+  decision.reason = "slow ratio 0.62 of 40 calls is above 0.5";
+  decision.actor = "breaker";
+  decision.evidence = {{"slow_ratio", 0.62, 0.5, 40}};
+  decision.time_ns = kSampleMonotonicNs - 2'000'000'000;
+  decision.realtime_ns = kSampleRealtimeNs - 2'000'000'000;
+  decision.generation = 1;
+  decision.allow_share = 0;
+  decision.next_change_ns = kSampleMonotonicNs + 3'000'000'000;
+  return decision;
+}
+
+SwitchView sample_switch() {
+  SwitchView view;
+  view.name = "recommend";
+  view.guard = "checkout";
+  view.enforce = true;
+  view.state = breaker::State::kOpen;
+  view.applied_state = breaker::State::kOpen;
+  view.allow_share = 0;
+  view.transitions = 1;
+  view.transitions_to[1].enforced = 1;
+  view.openings_enforced = 1;
+  view.current = {{"slow_ratio", 0.1, 0.5, 12}};
+  view.history = {sample_decision()};
+  return view;
+}
+
+}  // namespace
+
+Snapshot sample_snapshot() {
+  Snapshot snapshot;
+  snapshot.time_ns = kSampleMonotonicNs;
+  snapshot.realtime_ns = kSampleRealtimeNs;
+  snapshot.started_realtime_ns = kSampleRealtimeNs - 60'000'000'000;
+  snapshot.version = "0.1.0";
+  snapshot.pid = 4711;
+  snapshot.ready = true;
+  snapshot.policy_generation = 1;
+  TargetView target;
+  target.target.id = {812, 99};
+  target.target.guard = "checkout";
+  target.target.comm = std::string("che\xffkout");  // a process names itself as it likes
+  target.target.exe = "/usr/bin/checkout";
+  target.functions_probed = 1;
+  snapshot.targets = {target};
+  snapshot.functions = {sample_function(1, "recommend", 40, 30'000'000)};
+  plan::FunctionProbe probe;
+  probe.function_id = 1;
+  probe.guard = "checkout";
+  probe.name = "recommend";
+  probe.site.kind = symbols::SiteKind::kEmulated;
+  probe.slow_ns = 20'000'000;
+  snapshot.probes = {probe};
+  snapshot.omissions = {{"checkout", "function ghost*", "RG-P108 nothing matches"}};
+  snapshot.locks = {sample_lock("inventory_mutex", 0x7f00, 10, 5'000'000),
+                    sample_lock("orders", 0x8f00, 100, 5'000'000)};
+  detect::RankedSite site;
+  site.count = 7;
+  site.stack.trust = events::StackTrust::kUnwound;
+  site.stack.frames = {{"reserve_stock", 16, "/usr/bin/checkout", 0x1234, symbols::SourceLine{"checkout.cpp", 42}}};
+  snapshot.locks[0].waiters = {site};
+  snapshot.findings = {{}};
+  snapshot.findings[0].guard = "checkout";
+  snapshot.findings[0].subject = "orders";
+  snapshot.findings[0].first_seen_ns = kSampleRealtimeNs;
+  snapshot.switches = {sample_switch()};
+  snapshot.drops.assign(RG_DROP_REASON_COUNT, 0);
+  snapshot.drops[RG_DROP_RING_FULL] = 3;
+  return snapshot;
+}
+
+}  // namespace raceguard::exporting
