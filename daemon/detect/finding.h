@@ -18,7 +18,8 @@ namespace raceguard::detect {
 struct Histogram {
   std::array<std::uint64_t, RG_HISTOGRAM_BUCKETS> counts{};
   [[nodiscard]] std::uint64_t total() const;
-  // The upper bound of the bucket that holds the q-quantile (0 < q <= 1); 0 if empty.
+  // The upper bound of the bucket that holds the q-quantile (0 < q <= 1); 0 if empty. At most 25 % above the true
+  // value; the last bucket is open, so 8.6 s means 7.5 s or longer.
   [[nodiscard]] std::int64_t quantile_ns(double q) const;
   Histogram& operator+=(const Histogram& other);
   // What was added since `earlier`; a bucket that shrank (slot reused) counts as new.
@@ -62,6 +63,8 @@ struct LockFigures {
   Histogram wait;
   std::vector<RankedSite> waiters;  // dearest first
   std::vector<RankedSite> holders;  // most frequent first
+  std::uint64_t other_waiters = 0;  // samples of sites that are not in the list (bounded memory)
+  std::uint64_t other_holders = 0;
 };
 
 enum class Verdict { kProven, kLikely, kInfo };
@@ -71,8 +74,8 @@ struct Finding {
   Kind kind = Kind::kContention;
   Verdict verdict = Verdict::kInfo;
   std::string guard;
-  std::string subject;  // the lock's or the function's name
-  std::string text;     // one sentence for people
+  std::string subject;             // the lock's or the function's name
+  std::string text;                // one sentence for people
   std::int64_t first_seen_ns = 0;  // CLOCK_REALTIME
   std::int64_t last_seen_ns = 0;
   std::uint64_t count = 0;

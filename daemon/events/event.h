@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -30,6 +31,8 @@ enum class StackTrust { kUnwound, kFramePointers, kUntrusted };
 struct Stack {
   std::vector<symbols::CodeSite> frames;  // innermost first
   StackTrust trust = StackTrust::kUntrusted;
+  std::size_t reliable_frames = 0;  // so many from the innermost passed every check; all of them unless kUntrusted
+  bool complete = false;            // ends at the thread's first function; false: deeper than the copy of the stack
 };
 
 struct LockStackEvent {
