@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything that raceguard has in the kernel: one loaded BPF object, its links and its maps. Detaches in its destructor.
+// Everything that raceguard has in the kernel: one loaded BPF object, its links and its maps. Detaches in its
+// destructor.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +22,11 @@ struct AttachmentOptions {
   std::uint32_t max_locks = 8192;
   std::uint32_t max_targets = 4096;
   std::uint32_t max_calls_in_flight = 65536;
+  std::uint32_t max_waits = 16384;  // threads that wait on a futex at once
   std::uint32_t ring_bytes = 4U << 20U;
   std::uint32_t stack_samples_per_second = 20;  // per CPU
-  bool allow_uprobe_multi = true;  // false: always single perf events (tests of the fallback)
+  bool allow_uprobe_multi = true;               // false: always single perf events (tests of the fallback)
+  bool allow_tracefs = true;  // false: futex calls by the raw tracepoints of every system call (the fallback)
 };
 
 struct FunctionReading {
@@ -69,8 +72,13 @@ class Attachment {
   [[nodiscard]] Result<std::size_t> expire_calls(std::int64_t now_ns, std::int64_t expiry_ns);
   // Forgets the locks of a process that is gone.
   [[nodiscard]] Result<std::size_t> forget_process(pid_t tgid);
+  // Forgets single locks, to make room when the map fills up (locks_full). A wait in progress is then lost and counted.
+  [[nodiscard]] Result<std::size_t> forget_locks(std::span<const rg_lock_key> keys);
+  // One entry per BPF program.
+  [[nodiscard]] Result<std::vector<ProbeRunCost>> run_costs() const;
 
   [[nodiscard]] bool uses_uprobe_multi() const;
+  [[nodiscard]] bool uses_tracefs() const;
   [[nodiscard]] std::size_t attached_functions() const;
 
  private:

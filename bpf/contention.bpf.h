@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Lock contention: the futex system calls of the targets. An uncontended lock never comes here. */
+#ifndef RACEGUARD_CONTENTION_BPF_H
+#define RACEGUARD_CONTENTION_BPF_H
+
+#include "bpf/futex_op.h"
+#include "bpf/stack_sample.bpf.h"
+
+#define RG_EAGAIN 11
+#define RG_SYS_FUTEX 202 /* x86-64 */
+
+static const struct rg_lock_counters rg_no_waits;
+
+static __always_inline struct rg_lock_counters *rg_find_or_add_lock(const struct rg_lock_key *key)
+{
+	struct rg_lock_counters *lock = bpf_map_lookup_elem(&rg_locks, key);
+	long error;
+
+	if (lock)
+		return lock;
+	error = bpf_map_update_elem(&rg_locks, key, &rg_no_waits, BPF_NOEXIST);
+	if (error && error != -RG_EEXIST) {
+		rg_drop_update(error, RG_DROP_LOCKS_FULL);
+		return 0;
+	}
+	return bpf_map_lookup_elem(&rg_locks, key);
+}
+
+/* Takes the thread's wait out of rg_waits and out of its lock's waiters; the lock is 0 if there is none any more. */
+static __always_inline struct rg_lock_counters *rg_take_wait(rg_u64 pid_tgid, struct rg_wait *wait)
+{
+	struct rg_wait *found = bpf_map_lookup_elem(&rg_waits, &pid_tgid);
+	struct rg_lock_key key = {};
+	struct rg_lock_counters *lock;
+
+	wait->start_ns = 0;
+	if (!found)
+		return 0;
+	*wait = *found;
+	bpf_map_delete_elem(&rg_waits, &pid_tgid);
+	key.address = wait->address;
+	key.tgid = pid_tgid >> 32;
+	lock = bpf_map_lookup_elem(&rg_locks, &key);
+	/* A lock that was forgotten and came again during the wait starts at 0 and must not go below. */
+	if (lock && lock->waiters)
+		__sync_fetch_and_add(&lock->waiters, -1);
+	return lock;
+}
+
+static __always_inline rg_u32 rg_read_owner(rg_u64 address, rg_u32 operation, rg_u32 expected)
+{
+	rg_u32 owner = 0;
+
+	if ((operation & FUTEX_CMD_MASK) != FUTEX_WAIT || expected != RG_GLIBC_MUTEX_CONTENDED)
+		return 0;
+	if (bpf_probe_read_user(&owner, sizeof(owner), (void *)(address + RG_GLIBC_MUTEX_OWNER_OFFSET))) {
+		rg_drop(RG_DROP_OWNER_FAULT);
+		return 0;
+	}
+	return owner;
+}
+
+static __always_inline void rg_wait_begins(rg_u64 pid_tgid, rg_u64 address, rg_u32 operation, rg_u32 expected)
+{
+	struct rg_lock_key key = {.address = address, .tgid = pid_tgid >> 32};
+	struct rg_wait wait = {.address = address}, stale;
+	struct rg_lock_counters *lock;
+	long error;
+
+	rg_take_wait(pid_tgid, &stale); /* one whose end was not seen */
+	lock = rg_find_or_add_lock(&key);
+	if (!lock)
+		return;
+	wait.wait_class = rg_wait_class(operation, expected);
+	wait.owner_tid = rg_read_owner(address, operation, expected);
+	wait.start_ns = bpf_ktime_get_ns();
+	error = bpf_map_update_elem(&rg_waits, &pid_tgid, &wait, BPF_ANY);
+	if (error) {
+		rg_drop_update(error, RG_DROP_WAITS_FULL);
+		return;
+	}
+	lock->wait_class = wait.wait_class;
+	if (wait.owner_tid)
+		lock->last_owner_tid = wait.owner_tid;
+	__sync_fetch_and_add(&lock->waiters, 1);
+}
+
+static __always_inline void rg_wake(void *ctx, rg_u64 pid_tgid, rg_u64 address)
+{
+	struct rg_lock_key key = {.address = address, .tgid = pid_tgid >> 32};
+	struct rg_sample_cause cause = {.address = address, .role = RG_STACK_HOLDER};
+	struct rg_lock_counters *lock = bpf_map_lookup_elem(&rg_locks, &key);
+
+	if (!lock) /* nobody was seen waiting here */
+		return;
+	__sync_fetch_and_add(&lock->wakes, 1);
+	cause.now_ns = bpf_ktime_get_ns();
+	rg_send_stack(ctx, lock, &cause);
+}
+
+static __always_inline int rg_futex_enters(void *ctx, rg_u64 address, rg_u32 operation, rg_u32 expected, rg_u64 second)
+{
+	rg_u64 pid_tgid = bpf_get_current_pid_tgid();
+	rg_u32 tgid = pid_tgid >> 32;
+	struct rg_target *target = bpf_map_lookup_elem(&rg_targets, &tgid);
+	enum rg_futex_action action;
+
+	if (!target || !(target->flags & RG_TARGET_CONTENTION))
+		return 0;
+	action = rg_futex_action(operation);
+	if (action == RG_FUTEX_IS_WAIT) {
+		rg_wait_begins(pid_tgid, address, operation, expected);
+	} else if (action == RG_FUTEX_IS_WAKE) {
+		rg_wake(ctx, pid_tgid, address);
+		if ((operation & FUTEX_CMD_MASK) == FUTEX_WAKE_OP)
+			rg_wake(ctx, pid_tgid, second);
+	}
+	return 0;
+}
+
+static __always_inline int rg_futex_exits(void *ctx, long result)
+{
+	rg_u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct rg_sample_cause cause = {.role = RG_STACK_WAITER};
+	struct rg_lock_counters *lock;
+	struct rg_wait wait;
+
+	lock = rg_take_wait(pid_tgid, &wait);
+	if (!wait.start_ns || result == -RG_EAGAIN) /* the value had changed already: it never slept */
+		return 0;
+	if (!lock) {
+		rg_drop(RG_DROP_LOCK_FORGOTTEN);
+		return 0;
+	}
+	cause.now_ns = bpf_ktime_get_ns();
+	cause.address = wait.address;
+	cause.duration_ns = cause.now_ns - wait.start_ns;
+	cause.owner_tid = wait.owner_tid;
+	__sync_fetch_and_add(&lock->waits, 1);
+	__sync_fetch_and_add(&lock->total_ns, cause.duration_ns);
+	__sync_fetch_and_add(&lock->histogram[rg_histogram_bucket(cause.duration_ns) & (RG_HISTOGRAM_BUCKETS - 1)], 1);
+	rg_raise(&lock->max_ns, cause.duration_ns);
+	lock->last_ns = cause.now_ns;
+	rg_send_stack(ctx, lock, &cause);
+	return 0;
+}
+
+/* futex(u32 *uaddr = rdi, int op = rsi, u32 val = rdx, timeout = r10, u32 *uaddr2 = r8, u32 val3 = r9) */
+SEC("tp/syscalls/sys_enter_futex")
+int rg_enter_futex(struct rg_sys_enter *ctx)
+{
+	return rg_futex_enters(ctx, ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[4]);
+}
+
+SEC("tp/syscalls/sys_exit_futex")
+int rg_exit_futex(struct rg_sys_exit *ctx)
+{
+	return rg_futex_exits(ctx, ctx->result);
+}
+
+/* The same where tracefs cannot be had (no CAP_SYS_ADMIN and not mounted): runs at every system call, so it is dearer.
+ * sys_enter(struct pt_regs *regs, long id), sys_exit(struct pt_regs *regs, long result) */
+SEC("tp_btf/sys_enter")
+int rg_enter_any(__u64 *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx[0];
+
+	if (ctx[1] != RG_SYS_FUTEX)
+		return 0;
+	return rg_futex_enters(ctx, regs->di, regs->si, regs->dx, regs->r8);
+}
+
+SEC("tp_btf/sys_exit")
+int rg_exit_any(__u64 *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx[0];
+
+	if (regs->orig_ax != RG_SYS_FUTEX)
+		return 0;
+	return rg_futex_exits(ctx, (long)ctx[1]);
+}
+
+#endif

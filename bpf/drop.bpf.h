@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Nothing is lost without a count. */
+#ifndef RACEGUARD_DROP_BPF_H
+#define RACEGUARD_DROP_BPF_H
+
+#include "bpf/maps.bpf.h"
+
+#define RG_EEXIST 17
+#define RG_E2BIG 7
+
+static __always_inline void rg_drop(rg_u32 reason)
+{
+	rg_u64 *count = bpf_map_lookup_elem(&rg_drops, &reason);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
+/* The drop of a failed map update: `full` for a full map, map_busy for what else the kernel says (ENOMEM, EBUSY). */
+static __always_inline void rg_drop_update(long error, rg_u32 full)
+{
+	rg_drop(error == -RG_E2BIG ? full : RG_DROP_MAP_BUSY);
+}
+
+/* Raises *maximum to value. The compare-and-swap is repeated a few times only: the loser of more races than that
+ * leaves a maximum that others have just raised. */
+static __always_inline void rg_raise(rg_u64 *maximum, rg_u64 value)
+{
+	rg_u64 seen;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < 3; i++) {
+		seen = *(volatile rg_u64 *)maximum;
+		if (seen >= value || __sync_val_compare_and_swap(maximum, seen, value) == seen)
+			return;
+	}
+}
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Guarded functions: one program at every entry site, one at every return; the attach cookie is the function id. */
+#ifndef RACEGUARD_FUNCTIONS_BPF_H
+#define RACEGUARD_FUNCTIONS_BPF_H
+
+#include "bpf/drop.bpf.h"
+#include "bpf/error_test.h"
+#include "bpf/kernel_types.bpf.h"
+
+/* The target of the current process if its functions are counted. First of all: other processes run the same file. */
+static __always_inline struct rg_target *rg_function_target(rg_u64 pid_tgid)
+{
+	rg_u32 tgid = pid_tgid >> 32;
+	struct rg_target *target = bpf_map_lookup_elem(&rg_targets, &tgid);
+
+	return target && (target->flags & RG_TARGET_FUNCTIONS) ? target : 0;
+}
+
+static __always_inline void rg_remember_call(const struct rg_call_key *key)
+{
+	struct rg_call call = {.entry_ns = bpf_ktime_get_ns()};
+	long error = bpf_map_update_elem(&rg_calls, key, &call, BPF_NOEXIST);
+
+	if (error == -RG_EEXIST) { /* the frame was left by a longjmp or an exception, and is used again */
+		rg_drop(RG_DROP_CALL_EXPIRED);
+		error = bpf_map_update_elem(&rg_calls, key, &call, BPF_ANY);
+	}
+	if (error)
+		rg_drop_update(error, RG_DROP_CALLS_FULL);
+}
+
+/* sp + cfa_offset is the stack pointer that the caller has after the call. */
+SEC("uprobe")
+int rg_function_entry(struct pt_regs *ctx)
+{
+	struct rg_call_key key = {.pid_tgid = bpf_get_current_pid_tgid()};
+	struct rg_target *target = rg_function_target(key.pid_tgid);
+	struct rg_function_counters *figures;
+	struct rg_function_config *config;
+
+	if (!target)
+		return 0;
+	key.function_id = (rg_u32)bpf_get_attach_cookie(ctx);
+	config = bpf_map_lookup_elem(&rg_functions, &key.function_id);
+	figures = bpf_map_lookup_elem(&rg_function_figures, &key.function_id);
+	if (!config || !figures || config->in_use == RG_SLOT_FREE) {
+		rg_drop(RG_DROP_FUNCTION_UNKNOWN);
+		return 0;
+	}
+	if (config->in_use != RG_SLOT_ACTIVE || config->target_id != target->target_id)
+		return 0;
+	__sync_fetch_and_add(&figures->calls, 1);
+	key.cfa = ctx->sp + config->cfa_offset;
+	rg_remember_call(&key);
+	return 0;
+}
+
+static __always_inline void rg_count_return(struct rg_function_counters *figures, const struct rg_function_config *config,
+					    rg_u64 duration_ns, rg_u64 result)
+{
+	__sync_fetch_and_add(&figures->returns, 1);
+	__sync_fetch_and_add(&figures->total_ns, duration_ns);
+	__sync_fetch_and_add(&figures->histogram[rg_histogram_bucket(duration_ns) & (RG_HISTOGRAM_BUCKETS - 1)], 1);
+	rg_raise(&figures->max_ns, duration_ns);
+	if (config->slow_ns && duration_ns >= config->slow_ns)
+		__sync_fetch_and_add(&figures->slow, 1);
+	if (rg_is_error(config, result))
+		__sync_fetch_and_add(&figures->errors, 1);
+}
+
+/* At a return probe sp is the CFA already. The result is in rax. */
+SEC("uprobe")
+int rg_function_return(struct pt_regs *ctx)
+{
+	rg_u64 now_ns = bpf_ktime_get_ns(), entry_ns;
+	struct rg_call_key key = {.pid_tgid = bpf_get_current_pid_tgid(), .cfa = ctx->sp};
+	struct rg_target *target = rg_function_target(key.pid_tgid);
+	struct rg_function_counters *figures;
+	struct rg_function_config *config;
+	struct rg_call *call;
+
+	if (!target)
+		return 0;
+	key.function_id = (rg_u32)bpf_get_attach_cookie(ctx);
+	config = bpf_map_lookup_elem(&rg_functions, &key.function_id);
+	figures = bpf_map_lookup_elem(&rg_function_figures, &key.function_id);
+	if (!config || !figures)
+		return 0;
+	call = bpf_map_lookup_elem(&rg_calls, &key);
+	if (!call) {
+		if (config->in_use == RG_SLOT_ACTIVE && config->target_id == target->target_id)
+			rg_drop(RG_DROP_CALL_UNMATCHED);
+		return 0;
+	}
+	entry_ns = call->entry_ns;
+	bpf_map_delete_elem(&rg_calls, &key);
+	rg_count_return(figures, config, now_ns - entry_ns, ctx->ax);
+	return 0;
+}
+
+/* Sits on switch markers, which never run: the kernel counts the uprobe itself in the switch's word. */
+SEC("uprobe")
+int rg_marker(struct pt_regs *ctx)
+{
+	return 0;
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The kernel's types as far as these programs read them. Offsets come from the running kernel's BTF at load (CO-RE), so
+ * neither the build machine's kernel nor the order of the members here matters. */
+#ifndef RACEGUARD_KERNEL_TYPES_BPF_H
+#define RACEGUARD_KERNEL_TYPES_BPF_H
+
+#include <linux/bpf.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct pt_regs { /* x86-64: the user's registers at its entry into the kernel */
+	unsigned long r15, r14, r13, r12, bp, bx;
+	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long orig_ax;
+	unsigned long ip;
+	unsigned long cs;
+	unsigned long flags;
+	unsigned long sp;
+	unsigned long ss;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct { /* shared by the threads of a process */
+	atomic_t live;   /* threads that have not exited */
+};
+
+struct task_struct {
+	int pid;
+	int tgid;
+	struct signal_struct *signal;
+	char comm[16];
+};
+
+#pragma clang attribute pop
+
+/* What a perf program on a syscall tracepoint gets; the layout is what events/syscalls/NAME/format says, and stable. */
+struct rg_sys_enter {
+	__u64 header;
+	long number;
+	unsigned long args[6];
+};
+struct rg_sys_exit {
+	__u64 header;
+	long number;
+	long result;
+};
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every map. Sizes of 1 are set by the daemon before it loads the object. What is full or fails is counted in
+ * rg_drops; docs/bpf.md is the same list for readers. */
+#ifndef RACEGUARD_MAPS_BPF_H
+#define RACEGUARD_MAPS_BPF_H
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/rate_limit.h"
+#include "raceguard/abi/bpf.h"
+
+/* Processes that are watched. Key: tgid. Written by the daemon (plan), fork (copies the parent's entry), exec and exit
+ * (remove it). Read first by every program: who is not in here costs one lookup. Full: targets_full, the child of a
+ * fork is not watched until the daemon adds it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, rg_u32);
+	__type(value, struct rg_target);
+} rg_targets SEC(".maps");
+
+/* Thresholds of guarded functions. Key: function id. Written by the daemon, read by the function programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, rg_u32);
+	__type(value, struct rg_function_config);
+} rg_functions SEC(".maps");
+
+/* Figures of guarded functions, per CPU. Key: function id. Written by the function programs; the daemon adds the CPUs
+ * up and clears a slot before it is used again. Additions are atomic: a uprobe program can be preempted by another
+ * task's on the same CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, rg_u32);
+	__type(value, struct rg_function_counters);
+} rg_function_figures SEC(".maps");
+
+/* Calls that have not returned. Key: thread, frame, function. Written at entry, removed at return, and by the daemon
+ * when too old (longjmp, exception, thread end). Full: calls_full, that call has no duration. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct rg_call_key);
+	__type(value, struct rg_call);
+} rg_calls SEC(".maps");
+
+/* Figures of each futex word that somebody waited on. Key: process and address. Written by the contention programs,
+ * removed by the daemon (process gone, idle lock). Full: locks_full, that wait is not counted. Not LRU: an eviction
+ * would lose figures without a word. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct rg_lock_key);
+	__type(value, struct rg_lock_counters);
+} rg_locks SEC(".maps");
+
+/* Futex waits in progress. Key: pid_tgid. Written when a wait begins, removed when it or its thread ends. Full:
+ * waits_full, that wait is not counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, rg_u64);
+	__type(value, struct rg_wait);
+} rg_waits SEC(".maps");
+
+/* Records for the daemon. Full: ring_full. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} rg_ring SEC(".maps");
+
+/* Where a stack record is put together: 17 KB do not fit a BPF stack, and a reservation in the ring could not shrink to
+ * what was readable. One a CPU is enough: only tracepoint programs use it, which are not preempted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, rg_u32);
+	__type(value, struct rg_record_stack);
+} rg_stack_scratch SEC(".maps");
+
+/* The sample rate's state, per CPU. Written and read by the contention programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, rg_u32);
+	__type(value, struct rg_rate);
+} rg_sample_rate SEC(".maps");
+
+/* What was lost, per CPU. Key: enum rg_drop_reason. Written by all programs, read by the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RG_DROP_REASON_COUNT);
+	__type(key, rg_u32);
+	__type(value, rg_u64);
+} rg_drops SEC(".maps");
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The user stack of the current thread, as evidence for a lock: registers, a frame-pointer walk, and a copy of the
+ * stack for an unwinder, because most binaries of distributions keep no frame pointers. */
+#ifndef RACEGUARD_STACK_SAMPLE_BPF_H
+#define RACEGUARD_STACK_SAMPLE_BPF_H
+
+#include "bpf/drop.bpf.h"
+#include "bpf/kernel_types.bpf.h"
+#include "bpf/settings.bpf.h"
+
+#define RG_PAGE_BYTES 4096
+
+/* Copies up to RG_STACK_COPY_MAX_BYTES from `from` upwards, a page at a time, up to the first page that cannot be read:
+ * a thread's stack seldom has 16 KB above its stack pointer, and one big copy would then give nothing. */
+static __always_inline rg_u32 rg_copy_stack(rg_u8 *to, rg_u64 from)
+{
+	rg_u32 first = RG_PAGE_BYTES - (from & (RG_PAGE_BYTES - 1));
+	int page;
+
+	if (bpf_probe_read_user(to, first, (void *)from))
+		return 0;
+#pragma unroll
+	for (page = 0; page < RG_STACK_COPY_MAX_BYTES / RG_PAGE_BYTES - 1; page++) {
+		if (bpf_probe_read_user(to + first + page * RG_PAGE_BYTES, RG_PAGE_BYTES,
+					(void *)(from + first + page * RG_PAGE_BYTES)))
+			return first + page * RG_PAGE_BYTES;
+	}
+	return first + page * RG_PAGE_BYTES;
+}
+
+static __always_inline void rg_copy_registers(rg_u64 *to, struct pt_regs *regs)
+{
+	to[0] = regs->ax;
+	to[1] = regs->dx;
+	to[2] = regs->cx;
+	to[3] = regs->bx;
+	to[4] = regs->si;
+	to[5] = regs->di;
+	to[6] = regs->bp;
+	to[7] = regs->sp;
+	to[8] = regs->r8;
+	to[9] = regs->r9;
+	to[10] = regs->r10;
+	to[11] = regs->r11;
+	to[12] = regs->r12;
+	to[13] = regs->r13;
+	to[14] = regs->r14;
+	to[15] = regs->r15;
+	to[16] = regs->ip;
+}
+
+static __always_inline int rg_may_sample(const struct rg_lock_counters *lock, rg_u64 now_ns)
+{
+	rg_u32 zero = 0, priority = RG_PRIORITY_LOCK;
+	struct rg_rate *rate = bpf_map_lookup_elem(&rg_sample_rate, &zero);
+
+	if (!rate)
+		return 0;
+	if (lock->samples < RG_FIRST_SAMPLES)
+		priority = RG_PRIORITY_FIRST;
+	else if (lock->wait_class == RG_WAIT_CONDITION)
+		priority = RG_PRIORITY_IDLE;
+	return rg_rate_take(rate, now_ns, rg_sample_interval_ns, priority);
+}
+
+struct rg_sample_cause {
+	rg_u64 now_ns;
+	rg_u64 address;
+	rg_u64 duration_ns;
+	rg_u32 role;
+	rg_u32 owner_tid;
+};
+
+/* Sends one sample if the rate allows it. ctx is the tracepoint's context. Not inlined: the verifier walks it once. */
+static __noinline int rg_send_stack(void *ctx, struct rg_lock_counters *lock, const struct rg_sample_cause *cause)
+{
+	rg_u32 zero = 0;
+	rg_u64 pid_tgid = bpf_get_current_pid_tgid(), bytes;
+	struct rg_record_stack *record;
+	struct pt_regs *regs;
+	long walked;
+
+	if (!lock || !cause)
+		return 0;
+	if (!rg_may_sample(lock, cause->now_ns)) {
+		rg_drop(RG_DROP_SAMPLED_OUT);
+		return 0;
+	}
+	record = bpf_map_lookup_elem(&rg_stack_scratch, &zero);
+	if (!record)
+		return 0;
+	record->type = RG_RECORD_STACK;
+	record->role = cause->role;
+	record->time_ns = cause->now_ns;
+	record->address = cause->address;
+	record->duration_ns = cause->duration_ns;
+	record->tgid = pid_tgid >> 32;
+	record->tid = (rg_u32)pid_tgid;
+	record->owner_tid = cause->owner_tid;
+	record->wait_class = lock->wait_class;
+
+	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	rg_copy_registers(record->registers, regs);
+	walked = bpf_get_stack(ctx, record->frame_pointer_ips, sizeof(record->frame_pointer_ips), BPF_F_USER_STACK);
+	record->frame_count = walked > 0 ? walked / sizeof(rg_u64) : 0;
+	bytes = rg_copy_stack(record->stack, record->registers[7]);
+	record->stack_bytes = bytes;
+	if (!bytes)
+		rg_drop(RG_DROP_STACK_FAULT);
+
+	barrier_var(bytes);
+	if (bytes > RG_STACK_COPY_MAX_BYTES)
+		bytes = RG_STACK_COPY_MAX_BYTES;
+	if (bpf_ringbuf_output(&rg_ring, record, RG_STACK_HEADER_BYTES + bytes, 0))
+		rg_drop(RG_DROP_RING_FULL);
+	else
+		__sync_fetch_and_add(&lock->samples, 1);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/kernel/attachment.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <numeric>
+#include <unordered_map>
+
+#include "daemon/kernel/bpf_object.h"
+#include "daemon/kernel/function_probes.h"
+#include "daemon/kernel/map_access.h"
+#include "daemon/kernel/switch_words.h"
+#include "raceguard.skel.h"
+
+namespace raceguard::kernel {
+namespace {
+
+struct RingDeleter {
+  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+
+using Sink = std::function<void(std::span<const std::byte>)>;
+
+int pass_on(void* context, void* data, std::size_t size) {
+  const auto* sink = *static_cast<const Sink**>(context);
+  (*sink)({static_cast<const std::byte*>(data), size});
+  return 0;
+}
+
+template <typename T>
+void collect(std::vector<T>& all, std::optional<T> one) {
+  if (one) {
+    all.push_back(std::move(*one));
+  }
+}
+
+bool thread_is_gone(rg_u64 pid_tgid) {
+  return ::tgkill(static_cast<pid_t>(pid_tgid >> 32U), static_cast<pid_t>(pid_tgid & 0xffffffffU), 0) != 0 &&
+         errno == ESRCH;
+}
+
+}  // namespace
+
+struct Attachment::Impl {
+  Impl(BpfObject loaded, const AttachmentOptions& options)
+      : object(std::move(loaded)),
+        functions(*object.skeleton, object.uprobe_way, options.max_functions),
+        words(object.skeleton->progs.rg_marker, object.uprobe_way) {}
+
+  BpfObject object;
+  FunctionProbes functions;  // after the object: its links go first
+  SwitchWords words;
+  const Sink* sink = nullptr;  // of the drain that is under way
+  std::unique_ptr<ring_buffer, RingDeleter> ring;
+  std::uint64_t expired_calls = 0;
+
+  [[nodiscard]] int fd(const bpf_map* map) const { return bpf_map__fd(map); }
+  [[nodiscard]] const auto& maps() const { return object.skeleton->maps; }
+  [[nodiscard]] std::optional<Error> add_target(const plan::TargetEntry& entry) const;
+  [[nodiscard]] std::optional<Error> remove_target(pid_t pid) const;
+};
+
+std::optional<Error> Attachment::Impl::add_target(const plan::TargetEntry& entry) const {
+  const auto tgid = static_cast<rg_u32>(entry.id.pid);
+  rg_target target{};
+  target.target_id = entry.guard_index;
+  target.flags = (entry.contention ? RG_TARGET_CONTENTION : 0) | (entry.functions ? RG_TARGET_FUNCTIONS : 0);
+  if (const int status = bpf_map_update_elem(fd(maps().rg_targets), &tgid, &target, BPF_ANY); status != 0) {
+    return kernel_error(Request::kMap, fmt::format("cannot add process {} to BPF map rg_targets", tgid), -status);
+  }
+  // A process that exited before the line above has nobody left to take its entry out.
+  return ::kill(entry.id.pid, 0) != 0 && errno == ESRCH ? remove_target(entry.id.pid) : std::nullopt;
+}
+
+std::optional<Error> Attachment::Impl::remove_target(pid_t pid) const {
+  const auto tgid = static_cast<rg_u32>(pid);
+  const int status = bpf_map_delete_elem(fd(maps().rg_targets), &tgid);
+  return status == 0 || status == -ENOENT ? std::nullopt
+                                          : std::optional(map_error("remove a process from", "rg_targets", -status));
+}
+
+Attachment::Attachment(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Attachment::Attachment(Attachment&&) noexcept = default;
+Attachment& Attachment::operator=(Attachment&&) noexcept = default;
+Attachment::~Attachment() = default;
+
+Result<Attachment> Attachment::open(const AttachmentOptions& options) {
+  auto object = load_bpf_object(options);
+  if (!object) {
+    return fail(std::move(object).error());
+  }
+  auto impl = std::make_unique<Impl>(std::move(*object), options);
+  impl->ring.reset(ring_buffer__new(impl->fd(impl->maps().rg_ring), pass_on, &impl->sink, nullptr));
+  if (!impl->ring) {
+    return fail(map_error("map", "rg_ring", errno));
+  }
+  return Attachment(std::move(impl));
+}
+
+std::vector<Error> Attachment::apply(const plan::PlanDifference& difference) {
+  std::vector<Error> errors;
+  for (const targets::ProcessId& id : difference.remove_targets) {
+    collect(errors, impl_->remove_target(id.pid));
+  }
+  for (const std::uint32_t function_id : difference.remove_functions) {
+    collect(errors, impl_->functions.remove(function_id));
+  }
+  for (const plan::SwitchWord& word : difference.remove_words) {
+    impl_->words.remove(word);
+  }
+  // Targets before functions: contention counts at once, attaching takes its time.
+  for (const plan::TargetEntry& entry : difference.add_targets) {
+    collect(errors, impl_->add_target(entry));
+  }
+  for (const plan::SwitchWord& word : difference.add_words) {
+    collect(errors, impl_->words.add(word));
+  }
+  for (const plan::FunctionProbe& probe : difference.update_functions) {
+    collect(errors, impl_->functions.update(probe));
+  }
+  for (const plan::FunctionProbe& probe : difference.add_functions) {
+    collect(errors, impl_->functions.add(probe));
+  }
+  return errors;
+}
+
+std::vector<Error> Attachment::set_word(const std::string& switch_name, unsigned value) {
+  return impl_->words.set(switch_name, value);
+}
+
+Result<std::size_t> Attachment::drain(const Sink& sink) {
+  impl_->sink = &sink;
+  const int records = ring_buffer__consume(impl_->ring.get());
+  impl_->sink = nullptr;
+  if (records < 0) {
+    return fail(map_error("read", "rg_ring", -records));
+  }
+  return static_cast<std::size_t>(records);
+}
+
+int Attachment::ring_epoll_fd() const { return ring_buffer__epoll_fd(impl_->ring.get()); }
+
+Result<std::vector<FunctionReading>> Attachment::read_functions() const { return impl_->functions.read(); }
+
+Result<std::vector<LockReading>> Attachment::read_locks() const {
+  auto entries = read_hash<rg_lock_key, rg_lock_counters>(impl_->fd(impl_->maps().rg_locks), "rg_locks");
+  if (!entries) {
+    return fail(std::move(entries).error());
+  }
+  std::vector<LockReading> readings;
+  readings.reserve(entries->size());
+  for (const auto& entry : *entries) {
+    readings.push_back({entry.key, entry.value});
+  }
+  return readings;
+}
+
+Result<std::vector<std::uint64_t>> Attachment::read_drops() const {
+  std::vector<std::uint64_t> drops(RG_DROP_REASON_COUNT);
+  std::vector<std::uint64_t> of_cpus(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  for (rg_u32 reason = 0; reason < RG_DROP_REASON_COUNT; ++reason) {
+    if (const int status = bpf_map_lookup_elem(impl_->fd(impl_->maps().rg_drops), &reason, of_cpus.data());
+        status != 0) {
+      return fail(map_error("read", "rg_drops", -status));
+    }
+    drops[reason] = std::accumulate(of_cpus.begin(), of_cpus.end(), std::uint64_t{0});
+  }
+  drops[RG_DROP_CALL_EXPIRED] += impl_->expired_calls;
+  return drops;
+}
+
+Result<std::size_t> Attachment::expire_calls(std::int64_t now_ns, std::int64_t expiry_ns) {
+  const int map = impl_->fd(impl_->maps().rg_calls);
+  const auto calls = read_hash<rg_call_key, rg_call>(map, "rg_calls");
+  if (!calls) {
+    return fail(calls.error());
+  }
+  std::unordered_map<rg_u64, bool> gone;
+  std::size_t expired = 0;
+  for (const auto& [key, call] : *calls) {
+    const bool old = now_ns - static_cast<std::int64_t>(call.entry_ns) > expiry_ns;
+    if (!old) {
+      const auto [thread, is_new] = gone.try_emplace(key.pid_tgid, false);
+      if (is_new) {
+        thread->second = thread_is_gone(key.pid_tgid);
+      }
+      if (!thread->second) {
+        continue;
+      }
+    }
+    // A call that returned meanwhile is not there any more, and not counted.
+    expired += bpf_map_delete_elem(map, &key) == 0 ? 1 : 0;
+  }
+  impl_->expired_calls += expired;
+  return expired;
+}
+
+Result<std::size_t> Attachment::forget_process(pid_t tgid) {
+  const auto locks = read_locks();
+  if (!locks) {
+    return fail(locks.error());
+  }
+  std::vector<rg_lock_key> keys;
+  for (const LockReading& lock : *locks) {
+    if (lock.key.tgid == static_cast<rg_u32>(tgid)) {
+      keys.push_back(lock.key);
+    }
+  }
+  return forget_locks(keys);
+}
+
+Result<std::size_t> Attachment::forget_locks(std::span<const rg_lock_key> keys) {
+  std::size_t forgotten = 0;
+  for (const rg_lock_key& key : keys) {
+    const int status = bpf_map_delete_elem(impl_->fd(impl_->maps().rg_locks), &key);
+    if (status != 0 && status != -ENOENT) {
+      return fail(map_error("remove a lock from", "rg_locks", -status));
+    }
+    forgotten += status == 0 ? 1 : 0;
+  }
+  return forgotten;
+}
+
+Result<std::vector<ProbeRunCost>> Attachment::run_costs() const {
+  std::vector<ProbeRunCost> costs;
+  bpf_program* program = nullptr;
+  while ((program = bpf_object__next_program(impl_->object.skeleton->obj, program)) != nullptr) {
+    if (!bpf_program__autoload(program)) {
+      continue;
+    }
+    bpf_prog_info info{};
+    rg_u32 length = sizeof(info);
+    if (const int status = bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &length); status != 0) {
+      return fail(map_error("read the run time of program", bpf_program__name(program), -status));
+    }
+    costs.push_back({bpf_program__name(program), info.run_cnt, info.run_time_ns});
+  }
+  return costs;
+}
+
+bool Attachment::uses_uprobe_multi() const { return impl_->object.uprobe_way == UprobeWay::kMulti; }
+bool Attachment::uses_tracefs() const { return impl_->object.uses_tracefs; }
+std::size_t Attachment::attached_functions() const { return impl_->functions.size(); }
+
+}  // namespace raceguard::kernel

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/kernel/function_probes.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "daemon/kernel/binary_file.h"
+#include "daemon/kernel/map_access.h"
+#include "raceguard.skel.h"
+
+namespace raceguard::kernel {
+namespace {
+
+std::uint8_t error_test(policy::Comparison comparison) {
+  switch (comparison) {
+    case policy::Comparison::kEqual:
+      return RG_ERROR_EQUAL;
+    case policy::Comparison::kNotEqual:
+      return RG_ERROR_NOT_EQUAL;
+    case policy::Comparison::kLess:
+      return RG_ERROR_LESS;
+    case policy::Comparison::kLessEqual:
+      return RG_ERROR_LESS_EQUAL;
+    case policy::Comparison::kGreater:
+      return RG_ERROR_GREATER;
+    case policy::Comparison::kGreaterEqual:
+      return RG_ERROR_GREATER_EQUAL;
+  }
+  return RG_ERROR_NEVER;
+}
+
+rg_function_config slot_of(const plan::FunctionProbe& probe, rg_slot_state state) {
+  rg_function_config slot{};
+  slot.slow_ns = static_cast<rg_u64>(probe.slow_ns);
+  slot.target_id = probe.guard_index;
+  slot.cfa_offset = probe.site.cfa_offset;
+  slot.in_use = static_cast<rg_u8>(state);
+  if (!probe.error.empty()) {
+    const policy::ErrorTest& test = probe.error.front();
+    slot.error_test = error_test(test.comparison);
+    slot.error_operand = test.operand;
+    slot.return_bits = test.bits;
+    slot.return_signed = test.is_signed ? 1 : 0;
+  }
+  return slot;
+}
+
+}  // namespace
+
+FunctionProbes::FunctionProbes(const raceguard_bpf& object, UprobeWay way, std::uint32_t max_functions)
+    : object_(&object),
+      way_(way),
+      max_functions_(max_functions),
+      cpus_(static_cast<std::size_t>(libbpf_num_possible_cpus())) {}
+
+std::optional<Error> FunctionProbes::write_slot(const plan::FunctionProbe& probe, rg_slot_state state) {
+  const rg_function_config slot = slot_of(probe, state);
+  const int status = bpf_map_update_elem(bpf_map__fd(object_->maps.rg_functions), &probe.function_id, &slot, BPF_ANY);
+  return status == 0 ? std::nullopt : std::optional(map_error("write", "rg_functions", -status));
+}
+
+std::optional<Error> FunctionProbes::clear_slot(std::uint32_t function_id) {
+  const std::vector<rg_function_counters> zeros(cpus_);
+  const int status =
+      bpf_map_update_elem(bpf_map__fd(object_->maps.rg_function_figures), &function_id, zeros.data(), BPF_ANY);
+  return status == 0 ? std::nullopt : std::optional(map_error("clear", "rg_function_figures", -status));
+}
+
+Result<FunctionProbes::Links> FunctionProbes::attach(const plan::FunctionProbe& probe) const {
+  const auto file = BinaryFile::open(probe.host_path, probe.binary);
+  if (!file) {
+    return fail(file.error());
+  }
+  UprobeSite site;
+  site.probe_path = file->probe_path();
+  site.shown_as = fmt::format("{} in {}", probe.symbol.demangled, probe.host_path);
+  site.cookie = probe.function_id;
+  // The return address is on top of the stack at the entry for certain; behind it only where the site says so.
+  site.file_offset = probe.site.takes_return_probe ? probe.site.file_offset : probe.symbol.file_offset;
+  site.at_return = true;
+  auto at_return = attach_uprobe(object_->progs.rg_function_return, way_, site);
+  if (!at_return) {
+    return fail(std::move(at_return).error());
+  }
+  site.file_offset = probe.site.file_offset;
+  site.at_return = false;
+  auto at_entry = attach_uprobe(object_->progs.rg_function_entry, way_, site);
+  if (!at_entry) {
+    return fail(std::move(at_entry).error());
+  }
+  return Links{std::move(*at_return), std::move(*at_entry)};
+}
+
+std::optional<Error> FunctionProbes::add(const plan::FunctionProbe& probe) {
+  if (probe.function_id >= max_functions_) {
+    return Error(ErrorCode::kPlanLimit,
+                 fmt::format("function {} has slot {}, but there are {}", probe.symbol.demangled, probe.function_id,
+                             max_functions_),
+                 "Raise max_functions in the daemon's settings");
+  }
+  if (links_.contains(probe.function_id)) {
+    return Error(ErrorCode::kInternal,
+                 fmt::format("slot {} of {} is taken", probe.function_id, probe.symbol.demangled));
+  }
+  if (auto error = clear_slot(probe.function_id)) {
+    return error;
+  }
+  if (auto error = write_slot(probe, RG_SLOT_ATTACHING)) {
+    return error;
+  }
+  auto links = attach(probe);
+  if (!links) {
+    plan::FunctionProbe unused;
+    unused.function_id = probe.function_id;
+    static_cast<void>(write_slot(unused, RG_SLOT_FREE));  // the error that matters is the one of the attach
+    return std::move(links).error();
+  }
+  links_.emplace(probe.function_id, std::move(*links));
+  return write_slot(probe, RG_SLOT_ACTIVE);
+}
+
+std::optional<Error> FunctionProbes::update(const plan::FunctionProbe& probe) {
+  if (!links_.contains(probe.function_id)) {
+    return Error(ErrorCode::kInternal,
+                 fmt::format("slot {} of {} has no probe to update", probe.function_id, probe.symbol.demangled));
+  }
+  return write_slot(probe, RG_SLOT_ACTIVE);
+}
+
+std::optional<Error> FunctionProbes::remove(std::uint32_t function_id) {
+  const auto found = links_.find(function_id);
+  if (found == links_.end()) {
+    return std::nullopt;  // its attach had failed
+  }
+  plan::FunctionProbe unused;
+  unused.function_id = function_id;
+  auto error = write_slot(unused, RG_SLOT_FREE);
+  links_.erase(found);
+  return error;
+}
+
+Result<std::vector<FunctionReading>> FunctionProbes::read() const {
+  std::vector<FunctionReading> readings;
+  std::vector<rg_function_counters> of_cpus(cpus_);
+  for (const auto& [function_id, links] : links_) {
+    const int status =
+        bpf_map_lookup_elem(bpf_map__fd(object_->maps.rg_function_figures), &function_id, of_cpus.data());
+    if (status != 0) {
+      return fail(map_error("read", "rg_function_figures", -status));
+    }
+    FunctionReading reading;
+    reading.function_id = function_id;
+    for (const rg_function_counters& cpu : of_cpus) {
+      reading.sum.calls += cpu.calls;
+      reading.sum.returns += cpu.returns;
+      reading.sum.errors += cpu.errors;
+      reading.sum.slow += cpu.slow;
+      reading.sum.total_ns += cpu.total_ns;
+      reading.sum.max_ns = std::max(reading.sum.max_ns, cpu.max_ns);
+      for (std::size_t bucket = 0; bucket < RG_HISTOGRAM_BUCKETS; ++bucket) {
+        reading.sum.histogram[bucket] += cpu.histogram[bucket];
+      }
+    }
+    readings.push_back(reading);
+  }
+  return readings;
+}
+
+}  // namespace raceguard::kernel

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests share: an attachment with small maps, by each way of probing, and waiting for a condition.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "daemon/kernel/attachment.h"
+
+namespace raceguard::test {
+
+inline std::string all_of(const std::vector<Error>& errors) {
+  std::string text;
+  for (const Error& error : errors) {
+    text += error.to_string() + "\n";
+  }
+  return text;
+}
+
+inline kernel::AttachmentOptions small_options() {
+  kernel::AttachmentOptions options;
+  options.max_functions = 16;
+  options.max_locks = 1024;
+  options.max_targets = 64;
+  options.max_calls_in_flight = 1024;
+  options.ring_bytes = 1U << 20U;
+  return options;
+}
+
+inline kernel::Attachment open_or_throw(const kernel::AttachmentOptions& options) {
+  auto attachment = kernel::Attachment::open(options);
+  if (!attachment) {
+    throw std::runtime_error(attachment.error().to_string());
+  }
+  return std::move(*attachment);
+}
+
+// Until the condition holds, at most 20 s: the machine may be busy.
+inline bool eventually(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+inline rg_function_counters figures_of(const kernel::Attachment& attachment, std::uint32_t function_id) {
+  const auto readings = attachment.read_functions().value();
+  for (const kernel::FunctionReading& reading : readings) {
+    if (reading.function_id == function_id) {
+      return reading.sum;
+    }
+  }
+  throw std::runtime_error("no such function");
+}
+
+inline rg_lock_counters lock_at(const kernel::Attachment& attachment, pid_t tgid, std::int64_t address) {
+  for (const kernel::LockReading& reading : attachment.read_locks().value()) {
+    if (reading.key.tgid == static_cast<rg_u32>(tgid) && reading.key.address == static_cast<rg_u64>(address)) {
+      return reading.counters;
+    }
+  }
+  return {};
+}
+
+inline std::uint64_t dropped(const kernel::Attachment& attachment, rg_drop_reason reason) {
+  return attachment.read_drops().value().at(reason);
+}
+
+}  // namespace raceguard::test

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Guarded functions on the running kernel, by both ways of attaching.
+#include "daemon/kernel/map_access.h"
+#include "raceguard/clock.h"
+#include "tests/bpf/attached.h"
+#include "tests/bpf/target_process.h"
+
+namespace raceguard::test {
+namespace {
+
+class Functions : public testing::TestWithParam<bool> {
+ protected:
+  static kernel::AttachmentOptions options() {
+    kernel::AttachmentOptions options = small_options();
+    options.allow_uprobe_multi = GetParam();
+    return options;
+  }
+  void attach(const std::string& function, std::uint32_t id = 3) { attach(function_probe(target_, function, id)); }
+  void attach(const plan::FunctionProbe& probe) {
+    plan::PlanDifference difference;
+    difference.add_targets = {target_entry(target_.pid())};
+    difference.add_functions = {probe};
+    const auto errors = attachment_.apply(difference);
+    ASSERT_TRUE(errors.empty()) << all_of(errors);
+  }
+
+  TargetProcess target_;
+  kernel::Attachment attachment_ = open_or_throw(options());
+};
+
+INSTANTIATE_TEST_SUITE_P(BothWays, Functions, testing::Values(true, false),
+                         [](const auto& way) { return way.param ? "UprobeMulti" : "PerfEvents"; });
+
+TEST_P(Functions, CountsCallsReturnsAndErrorsExactly) {
+  plan::FunctionProbe probe = function_probe(target_, "work", 3);
+  probe.error = {policy::ErrorTest{policy::Comparison::kLess, 0, 32, true}};
+  attach(probe);
+  target_.run("work 1000");
+  const auto figures = figures_of(attachment_, 3);
+  EXPECT_EQ(figures.calls, 1000U);
+  EXPECT_EQ(figures.returns, 1000U);
+  EXPECT_EQ(figures.errors, 100U);
+  std::uint64_t in_buckets = 0;
+  for (const auto count : figures.histogram) {
+    in_buckets += count;
+  }
+  EXPECT_EQ(in_buckets, 1000U);
+  EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_UNMATCHED), 0U);
+}
+
+TEST_P(Functions, MeasuresLatencyAndCountsSlowCalls) {
+  plan::FunctionProbe probe = function_probe(target_, "slow", 3);
+  probe.slow_ns = 20 * kNsPerMs;
+  attach(probe);
+  target_.run("slow 5 30000");
+  target_.run("slow 5 1000");
+  const auto figures = figures_of(attachment_, 3);
+  EXPECT_GE(figures.slow, 5U);  // a busy machine may make a short one slow
+  EXPECT_EQ(figures.calls, 10U);
+  EXPECT_GE(figures.max_ns, static_cast<rg_u64>(30 * kNsPerMs));
+  EXPECT_GE(figures.total_ns, static_cast<rg_u64>(155 * kNsPerMs));
+}
+
+TEST_P(Functions, RecursionIsKeptApartByFrame) {
+  attach("recurse");
+  EXPECT_EQ(target_.run("recurse 50"), 51);
+  const auto figures = figures_of(attachment_, 3);
+  EXPECT_EQ(figures.calls, 51U);
+  EXPECT_EQ(figures.returns, 51U);
+}
+
+TEST_P(Functions, CallsLeftByLongjmpOrThreadExitExpireAndAreCounted) {
+  attach("jump_out");
+  target_.run("jump 5");
+  EXPECT_EQ(figures_of(attachment_, 3).calls, 5U);
+  EXPECT_EQ(figures_of(attachment_, 3).returns, 0U);
+  // Four were found by the next call in the same frame; the last one is old at any time from now.
+  EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_EXPIRED), 4U);
+  EXPECT_EQ(attachment_.expire_calls(SystemClock().monotonic_ns(), 60 * kNsPerSecond).value(), 0U);
+  EXPECT_EQ(attachment_.expire_calls(SystemClock().monotonic_ns() + 61 * kNsPerSecond, 60 * kNsPerSecond).value(), 1U);
+  EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_EXPIRED), 5U);
+
+  attach("exit_thread", 4);
+  target_.run("exit_threads 7");
+  EXPECT_EQ(figures_of(attachment_, 4).calls, 7U);
+  EXPECT_EQ(figures_of(attachment_, 4).returns, 0U);
+  EXPECT_EQ(attachment_.expire_calls(SystemClock().monotonic_ns(), 60 * kNsPerSecond).value(), 7U);
+}
+
+TEST_P(Functions, AnotherProcessOfTheSameFileIsNotCounted) {
+  TargetProcess other;
+  attach("work");
+  other.run("work 500");
+  target_.run("work 20");
+  EXPECT_EQ(figures_of(attachment_, 3).calls, 20U);
+}
+
+TEST_P(Functions, AChildOfATargetIsATargetAtOnce) {
+  attach("work");
+  target_.run("fork 33");
+  EXPECT_EQ(figures_of(attachment_, 3).calls, 33U);
+  EXPECT_EQ(figures_of(attachment_, 3).returns, 33U);
+}
+
+TEST_P(Functions, AnotherImageIsNoTargetUntilTheDaemonSaysSo) {
+  attach("work");
+  EXPECT_EQ(target_.run("exec"), 0);
+  target_.run("work 10");
+  EXPECT_EQ(figures_of(attachment_, 3).calls, 0U);
+  plan::PlanDifference again;
+  again.add_targets = {target_entry(target_.pid())};
+  ASSERT_TRUE(attachment_.apply(again).empty());
+  target_.run("work 10");
+  EXPECT_EQ(figures_of(attachment_, 3).calls, 10U);
+}
+
+TEST_P(Functions, OneCanBeRemovedAndItsSlotUsedAgain) {
+  attach("work", 3);
+  attach("recurse", 4);
+  target_.run("work 5");
+  plan::PlanDifference removal;
+  removal.remove_functions = {3};
+  ASSERT_TRUE(attachment_.apply(removal).empty());
+  target_.run("work 5");
+  target_.run("recurse 9");
+  EXPECT_EQ(attachment_.attached_functions(), 1U);
+  EXPECT_EQ(figures_of(attachment_, 4).calls, 10U);
+  attach("work", 3);
+  target_.run("work 2");
+  EXPECT_EQ(figures_of(attachment_, 3).calls, 2U) << "the slot starts at zero";
+  EXPECT_EQ(dropped(attachment_, RG_DROP_FUNCTION_UNKNOWN), 0U);
+}
+
+TEST_P(Functions, AFullMapOfCallsIsCountedExactly) {
+  kernel::AttachmentOptions tiny = options();
+  tiny.max_calls_in_flight = 10;
+  attachment_ = open_or_throw(tiny);
+  attach("recurse");
+  target_.run("recurse 49");
+  const auto figures = figures_of(attachment_, 3);
+  EXPECT_EQ(figures.calls, 50U);
+  EXPECT_EQ(figures.returns, 10U);
+  EXPECT_EQ(dropped(attachment_, RG_DROP_CALLS_FULL), 40U);
+  EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_UNMATCHED), 40U) << "and their returns find nothing";
+}
+
+TEST_P(Functions, AFileThatIsNotThePlannedOneIsNotProbed) {
+  plan::FunctionProbe probe = function_probe(target_, "work", 3);
+  probe.binary.build_id = "00";
+  plan::PlanDifference difference;
+  difference.add_functions = {probe};
+  auto errors = attachment_.apply(difference);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].code(), ErrorCode::kTargetBinaryReplaced) << errors[0].to_string();
+  difference.add_functions[0].binary = binary_id("/bin/true");
+  errors = attachment_.apply(difference);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].code(), ErrorCode::kTargetBinaryReplaced) << errors[0].to_string();
+  EXPECT_EQ(attachment_.attached_functions(), 0U);
+}
+
+}  // namespace
+}  // namespace raceguard::test
