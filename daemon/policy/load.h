@@ -16,7 +16,8 @@
 
 namespace raceguard::policy {
 
-// `error.what()` begins with the position, as compilers write it: "a.yaml:3:5: unknown key ...". Line 0: the whole file.
+// `error.what()` begins with the position, as compilers write it: "a.yaml:3:5: unknown key ...". Line 0: the whole
+// file.
 struct PolicyError {
   Error error;
   Position position;
@@ -47,8 +48,8 @@ struct LoadOptions {
   UserLookup user = system_user;
 };
 
-// Reads files, and of each directory the files *.yaml in the order of their names (drop-ins). A file that is named twice
-// is read once. Codes: RG-P101 to RG-P107, RG-P109.
+// Reads files, and of each directory the files *.yaml in the order of their names (drop-ins). A file that is named
+// twice is read once. Codes: RG-P101 to RG-P107, RG-P109.
 PolicyResult load_policy(const std::vector<std::filesystem::path>& files_and_directories,
                          const LoadOptions& options = {});
 

@@ -20,13 +20,13 @@ struct Position {
 
 // Selects processes. A process matches if every non-empty list has a member that matches, and no deny list has.
 struct TargetMatch {
-  std::vector<std::string> exe_globs;      // of the path as the process sees it; fnmatch with no flags: * matches / too
-  std::vector<std::string> comm_globs;     // of /proc/PID/comm
+  std::vector<std::string> exe_globs;   // of the path as the process sees it; fnmatch with no flags: * matches / too
+  std::vector<std::string> comm_globs;  // of /proc/PID/comm
   std::vector<pid_t> pids;
   std::vector<std::string> systemd_units;  // "mariadb.service", glob
   std::vector<std::string> cgroup_globs;   // of the cgroup path below /sys/fs/cgroup
   std::vector<pid_t> deny_pids;
-  std::vector<uid_t> allow_uids;           // empty: every user
+  std::vector<uid_t> allow_uids;  // empty: every user
   std::vector<uid_t> deny_uids;
 };
 
@@ -42,10 +42,10 @@ struct ErrorTest {
 
 // A policy's entry for a function.
 struct FunctionGuard {
-  std::string name;            // label in metrics and switches; default: the symbol glob
-  std::string symbol_glob;     // matched against demangled and mangled names
-  std::string binary;          // "exe" (default) or a glob of a mapped file's path
-  std::int64_t slow_ns = 0;    // a call this long or longer is slow; 0: no threshold
+  std::string name;          // label in metrics and switches; default: the symbol glob
+  std::string symbol_glob;   // matched against demangled and mangled names
+  std::string binary;        // "exe" (default) or a glob of a mapped file's path
+  std::int64_t slow_ns = 0;  // a call this long or longer is slow; 0: no threshold
   std::optional<ErrorTest> error;
   Position position;
 };
@@ -74,24 +74,24 @@ struct SwitchPolicy {
   std::vector<std::string> locks;      // globs of lock names whose waits feed it; empty: all locks of the targets
   SwitchMode mode = SwitchMode::kObserve;
 
-  std::optional<double> open_slow_ratio;               // 0..1
-  std::optional<double> open_error_ratio;              // 0..1
+  std::optional<double> open_slow_ratio;   // 0..1
+  std::optional<double> open_error_ratio;  // 0..1
   std::optional<std::int64_t> open_lock_wait_p99_ns;
-  std::optional<double> close_slow_ratio;              // <= the one to open
+  std::optional<double> close_slow_ratio;  // <= the one to open
   std::optional<double> close_error_ratio;
   std::optional<std::int64_t> close_lock_wait_p99_ns;
 
   Window window;
-  std::uint32_t minimum_calls = 20;            // below this many in the window nothing is judged
-  std::uint32_t minimum_waits = 20;            // the same for lock waits
-  std::int64_t open_for_ns = 5'000'000'000;    // open -> half-open after this, times the back-off
-  double backoff_factor = 2;                   // 1..10, per opening that follows a failed trial
+  std::uint32_t minimum_calls = 20;          // below this many in the window nothing is judged
+  std::uint32_t minimum_waits = 20;          // the same for lock waits
+  std::int64_t open_for_ns = 5'000'000'000;  // open -> half-open after this, times the back-off
+  double backoff_factor = 2;                 // 1..10, per opening that follows a failed trial
   std::int64_t open_for_max_ns = 300'000'000'000;
-  double jitter = 0.1;                         // 0..0.5, of the time open
-  double half_open_share = 0.1;                // 0..1, share of calls that try the real function
-  std::uint32_t half_open_calls = 10;          // judged after this many trial calls ...
+  double jitter = 0.1;                                  // 0..0.5, of the time open
+  double half_open_share = 0.1;                         // 0..1, share of calls that try the real function
+  std::uint32_t half_open_calls = 10;                   // judged after this many trial calls ...
   std::int64_t half_open_deadline_ns = 10'000'000'000;  // ... or then, so that it is never stuck
-  std::uint32_t flap_openings = 5;             // so many openings within flap_window_ns: flapping, stays open longest
+  std::uint32_t flap_openings = 5;  // so many openings within flap_window_ns: flapping, stays open longest
   std::int64_t flap_window_ns = 600'000'000'000;
   Position position;
 };
@@ -113,16 +113,16 @@ struct DaemonSettings {
   std::string run_directory = "/run/raceguard";
   std::string control_group = "raceguard";  // members may use the control socket beside root, if the group exists
   std::string evidence_file = "/var/lib/raceguard/evidence.jsonl";
-  std::int64_t tick_ns = 100'000'000;             // how often kernel maps are read and breakers judged
-  std::int64_t heartbeat_ns = 200'000'000;        // of the shared page
-  std::int64_t call_expiry_ns = 60'000'000'000;   // a call in flight longer than this is dropped and counted
+  std::int64_t tick_ns = 100'000'000;            // how often kernel maps are read and breakers judged
+  std::int64_t heartbeat_ns = 200'000'000;       // of the shared page
+  std::int64_t call_expiry_ns = 60'000'000'000;  // a call in flight longer than this is dropped and counted
   std::uint32_t max_open_switches = 8;
   std::uint32_t max_functions = 512;
   std::uint32_t max_locks = 8192;
   std::uint32_t max_targets = 4096;
   std::uint32_t max_calls_in_flight = 65536;
-  std::uint32_t ring_bytes = 4U << 20U;           // power of two
-  std::uint32_t metrics_top_k = 20;               // locks and functions with an own label; the rest is "other"
+  std::uint32_t ring_bytes = 4U << 20U;  // power of two
+  std::uint32_t metrics_top_k = 20;      // locks and functions with an own label; the rest is "other"
 };
 
 struct Policy {
