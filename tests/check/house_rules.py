@@ -12,10 +12,10 @@ SOURCE = {".h", ".cpp", ".c", ".S"}
 CONFINED = {
     "yaml-cpp/": ("daemon/policy/",),
     "httplib.h": ("daemon/export/",),
-    "prometheus/": ("daemon/export/",),
+    "prometheus/": ("daemon/export/", "tests/unit/export/"),
     "bpf/libbpf.h": ("daemon/kernel/", "tests/bpf/"),
     "Zydis/": ("daemon/symbols/",),
-    "systemd/": ("daemon/export/", "daemon/service_loop"),
+    "systemd/": ("daemon/export/", "daemon/service_loop", "tests/unit/export/"),
 }
 MAX_LINES = 500
 
