@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/breaker/judge.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+namespace raceguard::breaker {
+namespace {
+
+struct Thresholds {
+  std::optional<double> slow_ratio;
+  std::optional<double> error_ratio;
+  std::optional<std::int64_t> lock_wait_p99_ns;
+};
+
+struct Criterion {
+  Measurement measurement;
+  std::uint64_t minimum_samples;
+  const char* samples_name;
+};
+
+void judge(Verdict& verdict, const Criterion& criterion) {
+  const Measurement& seen = criterion.measurement;
+  if (!verdict.reached && seen.samples >= criterion.minimum_samples && seen.value > 0 && seen.value >= seen.threshold) {
+    verdict.reached = true;
+    verdict.reason = fmt::format("{} {:.3g} reached {:.3g} in {} {}", seen.what, seen.value, seen.threshold,
+                                 seen.samples, criterion.samples_name);
+  }
+  verdict.measurements.push_back(seen);
+}
+
+Verdict judge_by(const Thresholds& thresholds, const Totals& totals, const Minimums& minimums) {
+  constexpr double kSecondsPerNs = 1e-9;
+  Verdict verdict;
+  if (thresholds.slow_ratio) {
+    judge(verdict,
+          {{"slow_ratio", totals.slow_ratio(), *thresholds.slow_ratio, totals.calls}, minimums.calls, "calls"});
+  }
+  if (thresholds.error_ratio) {
+    judge(verdict,
+          {{"error_ratio", totals.error_ratio(), *thresholds.error_ratio, totals.calls}, minimums.calls, "calls"});
+  }
+  if (thresholds.lock_wait_p99_ns) {
+    judge(verdict, {{"lock_wait_p99_seconds", static_cast<double>(totals.lock_wait_quantile_ns(0.99)) * kSecondsPerNs,
+                     static_cast<double>(*thresholds.lock_wait_p99_ns) * kSecondsPerNs, totals.waits},
+                    minimums.waits,
+                    "lock waits"});
+  }
+  return verdict;
+}
+
+}  // namespace
+
+Verdict judge_for_opening(const policy::SwitchPolicy& policy, const Totals& totals) {
+  return judge_by({policy.open_slow_ratio, policy.open_error_ratio, policy.open_lock_wait_p99_ns}, totals,
+                  {.calls = policy.minimum_calls, .waits = policy.minimum_waits});
+}
+
+Verdict judge_for_closing(const policy::SwitchPolicy& policy, const Totals& totals, const Minimums& minimums) {
+  return judge_by({policy.close_slow_ratio ? policy.close_slow_ratio : policy.open_slow_ratio,
+                   policy.close_error_ratio ? policy.close_error_ratio : policy.open_error_ratio,
+                   policy.close_lock_wait_p99_ns ? policy.close_lock_wait_p99_ns : policy.open_lock_wait_p99_ns},
+                  totals, minimums);
+}
+
+}  // namespace raceguard::breaker
