@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/plan/guard_plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace raceguard::plan {
+namespace {
+
+constexpr std::string_view kExecutable = "exe";
+
+}  // namespace
+
+GuardPlan::GuardPlan(const policy::Guard& guard, std::uint32_t guard_index, std::vector<const targets::Target*> targets,
+                     PlanFiles& files)
+    : guard_(guard), guard_index_(guard_index), targets_(std::move(targets)), files_(files) {}
+
+void GuardPlan::omit(std::string what, const Error& error) {
+  omissions.push_back(
+      {.guard = guard_.name, .what = std::move(what), .reason = error.to_string(), .code = error.code()});
+}
+
+void GuardPlan::omit_file(const PlanFile& file) {
+  if (omitted_files_.insert(&file).second) {
+    omit(fmt::format("binary {} of {}", file.binary.path, file.process), *file.error);
+  }
+}
+
+std::vector<PlanFile*> GuardPlan::select(const std::string& binary) {
+  std::vector<PlanFile*> result;
+  const auto take = [&](const targets::MappedBinary& mapped) {
+    PlanFile* file = &files_.open(mapped);
+    if (std::ranges::find(result, file) == result.end()) {
+      result.push_back(file);
+    }
+  };
+  for (const targets::Target* target : targets_) {
+    if (binary.empty() || binary == kExecutable) {
+      if (!target->binaries.empty()) {
+        take(target->binaries.front());
+      }
+      continue;
+    }
+    for (const targets::MappedBinary& mapped : target->binaries) {
+      if (::fnmatch(binary.c_str(), mapped.path.c_str(), 0) == 0) {
+        take(mapped);
+      }
+    }
+  }
+  return result;
+}
+
+std::string GuardPlan::mapped_names() const {
+  std::set<std::string> names;
+  for (const targets::Target* target : targets_) {
+    for (const targets::MappedBinary& mapped : target->binaries) {
+      names.insert(mapped.path);
+    }
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+void GuardPlan::add_probe(const policy::FunctionGuard& function, const PlanFile& file, const FoundFunction& found) {
+  if (!found.site) {
+    omit("function " + found.symbol.demangled, found.site.error());
+    return;
+  }
+  FunctionProbe probe{.guard_index = guard_index_,
+                      .guard = guard_.name,
+                      .name = function.name,
+                      .symbol = found.symbol,
+                      .site = *found.site,
+                      .binary = file.id(),
+                      .host_path = file.binary.host_path,
+                      .slow_ns = function.slow_ns,
+                      .error = {}};
+  if (function.error) {
+    probe.error.push_back(*function.error);
+  }
+  functions.push_back(std::move(probe));
+}
+
+bool GuardPlan::search(const policy::FunctionGuard& function, const PlanFile& file, std::optional<Error>& not_found) {
+  if (file.error) {
+    omit_file(file);
+    return false;
+  }
+  if (file.facts->is_go()) {
+    omit("function " + function.symbol_glob,
+         Error(ErrorCode::kSymbolGoProgram,
+               fmt::format("{} ({}) is a Go program: a return probe would crash it when a goroutine's stack moves "
+                           "(golang/go 22008)",
+                           file.binary.path, file.process),
+               "Guard its contention only"));
+    return true;
+  }
+  const auto& matching = file.facts->find_functions(function.symbol_glob);
+  if (matching) {
+    for (const FoundFunction& found : *matching) {
+      add_probe(function, file, found);
+    }
+    return true;
+  }
+  const Error& error = matching.error();
+  if (error.code() != ErrorCode::kSymbolNotFound) {
+    omit("function " + function.symbol_glob, error);
+    return true;
+  }
+  if (!not_found) {
+    not_found = Error(ErrorCode::kPolicyMatchesNothing, error.what(), error.remedy());
+  }
+  return false;
+}
+
+// A glob has to match in one of the binaries, not in each: a guard may hold several versions of a program.
+void GuardPlan::plan_function(const policy::FunctionGuard& function) {
+  const std::vector<PlanFile*> files = select(function.binary);
+  bool found = false;
+  std::optional<Error> not_found;
+  for (const PlanFile* file : files) {
+    found = search(function, *file, not_found) || found;
+  }
+  if (!found && not_found) {
+    omit("function " + function.symbol_glob, *not_found);
+  }
+  const bool mapped_any = std::ranges::any_of(targets_, [](const auto* target) { return !target->binaries.empty(); });
+  if (files.empty() && mapped_any) {
+    omit("function " + function.symbol_glob,
+         Error(ErrorCode::kPolicyMatchesNothing,
+               fmt::format("no running target of guard {} maps a file that matches {}; they map {}", guard_.name,
+                           function.binary, mapped_names())));
+  }
+}
+
+void GuardPlan::plan_functions() {
+  for (const policy::FunctionGuard& function : guard_.functions) {
+    plan_function(function);
+  }
+}
+
+void GuardPlan::plan_words() {
+  if (guard_.switches.empty()) {
+    return;
+  }
+  for (PlanFile* file : select("*")) {
+    if (file->error) {
+      // Not every mapped file is an ELF file (fonts, JIT caches): they just carry no marker.
+      if (file->error->code() != ErrorCode::kSymbolNotElf) {
+        omit_file(*file);
+      }
+      continue;
+    }
+    for (const Error& rejected : file->facts->rejected_markers()) {
+      omit("switch word in " + file->binary.path, rejected);
+    }
+    for (const symbols::SwitchMarker& marker : file->facts->markers()) {
+      if (std::ranges::find(guard_.switches, marker.name, &policy::SwitchPolicy::name) != guard_.switches.end()) {
+        words.push_back(
+            {.switch_name = marker.name, .marker = marker, .binary = file->id(), .host_path = file->binary.host_path});
+      }
+    }
+  }
+}
+
+}  // namespace raceguard::plan
