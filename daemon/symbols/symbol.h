@@ -10,8 +10,8 @@
 namespace raceguard::symbols {
 
 struct Symbol {
-  std::string name;       // as in the symbol table (mangled)
-  std::string demangled;  // equal to name where there is nothing to demangle
+  std::string name;               // as in the symbol table (mangled)
+  std::string demangled;          // equal to name where there is nothing to demangle
   std::uint64_t address = 0;      // virtual address in the file (before relocation)
   std::uint64_t file_offset = 0;  // what uprobes take
   std::uint64_t size = 0;         // bytes; 0: unknown
@@ -19,8 +19,8 @@ struct Symbol {
 
 // What the kernel does with an instruction under a uprobe; the order is from cheap to dear.
 enum class SiteKind {
-  kNop5,           // first instruction of a function only; a call on kernels with optimised uprobes
-  kEmulated,       // nop, push reg, jmp, jcc, call rel32: arch/x86/kernel/uprobes.c, branch_/push_/nop emulation
+  kNop5,           // first instruction of a function only, on kernels that replace it by a call
+  kEmulated,       // nop, push reg, jmp, jcc, call rel32: arch/x86/kernel/uprobes.c, branch_ and push_setup_xol_ops
   kSingleStepped,  // everything else: executed out of line, one more exception
   kRefused,        // the kernel answers ENOTSUPP (lock prefix, CS-prefixed nop10), or it is not safe
 };
@@ -31,16 +31,19 @@ struct Site {
   std::uint32_t function_offset = 0;  // bytes from the function's entry
   std::string instruction;            // disassembled
   SiteKind kind = SiteKind::kRefused;
-  std::uint32_t cfa_offset = 8;  // stack pointer here + this = CFA (8 at the entry: the return address)
-  bool takes_return_probe = false;  // the stack pointer points at the return address: a uretprobe may sit here
-  bool arguments_intact = false;    // no argument register (rdi rsi rdx rcx r8 r9) was written before
-  std::string why;                  // why it was chosen or passed over, for `raceguardctl sites`
+  std::uint32_t cfa_offset = 8;       // stack pointer here + this = CFA (8 at the entry: the return address)
+  bool takes_return_probe = false;    // the stack pointer points at the return address: a uretprobe may sit here
+  bool arguments_intact = false;      // no argument register was written before (intact_arguments is all of them)
+  std::uint8_t intact_arguments = 0;  // so many leading argument registers (rdi rsi rdx rcx r8 r9; Go: rax rbx rcx rdi
+                                      // rsi r8 r9 r10 r11) still hold what the caller passed
+  bool may_repeat = false;  // the function jumps back here: one call may hit more than once (a loop; Go: a grown stack)
+  std::string why;          // why it was chosen or passed over, for `raceguardctl sites`
 };
 
 struct SiteChoice {
   Symbol symbol;
-  std::vector<Site> candidates;        // in program order, the entry block only
-  std::optional<std::size_t> chosen;   // index into candidates; empty: no site can be probed
+  std::vector<Site> candidates;       // in program order: what every call passes exactly once; the entry block only
+  std::optional<std::size_t> chosen;  // index into candidates; empty: no site can be probed
 };
 
 // A switch that an application declares with raceguard/switch.h (a note of type stapsdt, provider "raceguard").
@@ -61,7 +64,7 @@ struct SourceLine {
 struct CodeSite {
   std::string function;  // demangled; empty: unknown
   std::uint64_t function_offset = 0;
-  std::string binary;    // path
+  std::string binary;         // path
   std::uint64_t address = 0;  // virtual address in the file
   std::optional<SourceLine> source;
 };
