@@ -71,7 +71,7 @@ static __always_inline void rg_wait_begins(rg_u64 pid_tgid, rg_u64 address, rg_u
 	lock = rg_find_or_add_lock(&key);
 	if (!lock)
 		return;
-	wait.wait_class = rg_wait_class(operation, expected);
+	wait.wait_class = rg_wait_class_of(operation, expected);
 	wait.owner_tid = rg_read_owner(address, operation, expected);
 	wait.start_ns = bpf_ktime_get_ns();
 	error = bpf_map_update_elem(&rg_waits, &pid_tgid, &wait, BPF_ANY);
@@ -107,7 +107,7 @@ static __always_inline int rg_futex_enters(void *ctx, rg_u64 address, rg_u32 ope
 
 	if (!target || !(target->flags & RG_TARGET_CONTENTION))
 		return 0;
-	action = rg_futex_action(operation);
+	action = rg_futex_action_of(operation);
 	if (action == RG_FUTEX_IS_WAIT) {
 		rg_wait_begins(pid_tgid, address, operation, expected);
 	} else if (action == RG_FUTEX_IS_WAKE) {

@@ -13,7 +13,7 @@
 
 enum rg_futex_action { RG_FUTEX_OTHER, RG_FUTEX_IS_WAIT, RG_FUTEX_IS_WAKE };
 
-static inline enum rg_futex_action rg_futex_action(rg_u32 operation)
+static inline enum rg_futex_action rg_futex_action_of(rg_u32 operation)
 {
 	switch (operation & FUTEX_CMD_MASK) {
 	case FUTEX_WAIT:
@@ -39,7 +39,7 @@ static inline enum rg_futex_action rg_futex_action(rg_u32 operation)
  * Waiting for a value other than 0 means that somebody has the lock: 2 in glibc's and Rust's mutex, 1 in InnoDB's, a
  * state word in read-write locks. 0 is "nothing has happened yet": condition variables (glibc before 2.41),
  * semaphores, Go's notes. A parked Rust thread waits on 0xffffffff. A join waits for a thread's id, and shared. */
-static inline enum rg_wait_class rg_wait_class(rg_u32 operation, rg_u32 expected)
+static inline enum rg_wait_class rg_wait_class_of(rg_u32 operation, rg_u32 expected)
 {
 	switch (operation & FUTEX_CMD_MASK) {
 	case FUTEX_LOCK_PI:

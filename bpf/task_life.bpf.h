@@ -5,6 +5,19 @@
 
 #include "bpf/contention.bpf.h"
 
+/* Not inlined, so that the record's type is in the object's BTF, where a test finds it. */
+static __noinline int rg_fill_process(struct rg_record_process *record, struct task_struct *task)
+{
+	if (!record || !task)
+		return 0;
+	record->type = RG_RECORD_PROCESS;
+	record->time_ns = bpf_ktime_get_ns();
+	record->tgid = task->tgid;
+	record->uid = (rg_u32)bpf_get_current_uid_gid();
+	bpf_probe_read_kernel(record->comm, sizeof(record->comm), task->comm);
+	return 0;
+}
+
 static __always_inline void rg_send_process(rg_u32 event, struct task_struct *task, rg_u32 parent_tgid, rg_u32 was_target)
 {
 	struct rg_record_process *record = bpf_ringbuf_reserve(&rg_ring, sizeof(*record), 0);
@@ -13,14 +26,10 @@ static __always_inline void rg_send_process(rg_u32 event, struct task_struct *ta
 		rg_drop(RG_DROP_RING_FULL);
 		return;
 	}
-	record->type = RG_RECORD_PROCESS;
+	rg_fill_process(record, task);
 	record->event = event;
-	record->time_ns = bpf_ktime_get_ns();
-	record->tgid = task->tgid;
 	record->parent_tgid = parent_tgid;
 	record->was_target = was_target;
-	record->uid = (rg_u32)bpf_get_current_uid_gid();
-	bpf_probe_read_kernel(record->comm, sizeof(record->comm), task->comm);
 	bpf_ringbuf_submit(record, 0);
 }
 

@@ -61,8 +61,13 @@ inline rg_function_counters figures_of(const kernel::Attachment& attachment, std
   throw std::runtime_error("no such function");
 }
 
+inline std::vector<kernel::LockReading> all_locks(const kernel::Attachment& attachment) {
+  auto locks = attachment.read_locks();
+  return locks ? std::move(*locks) : throw std::runtime_error(locks.error().to_string());
+}
+
 inline rg_lock_counters lock_at(const kernel::Attachment& attachment, pid_t tgid, std::int64_t address) {
-  for (const kernel::LockReading& reading : attachment.read_locks().value()) {
+  for (const kernel::LockReading& reading : all_locks(attachment)) {
     if (reading.key.tgid == static_cast<rg_u32>(tgid) && reading.key.address == static_cast<rg_u64>(address)) {
       return reading.counters;
     }
