@@ -51,7 +51,10 @@ std::string_view nearest(std::string_view found, const std::vector<std::string>&
       continue;
     }
     const std::size_t edits = edit_distance(found, candidate);
-    if (edits < fewest && edits < std::max(found.size(), candidate.size())) {
+    // Of equally near ones that with the same first letter: MB is meant as MiB, not as B.
+    const bool nearer = edits < fewest || (edits == fewest && !best.empty() && best.front() != found.front() &&
+                                           !candidate.empty() && candidate.front() == found.front());
+    if (nearer && edits < std::max(found.size(), candidate.size())) {
       fewest = edits;
       best = candidate;
     }
@@ -91,9 +94,17 @@ Error PolicyErrors::to_error() const {
 
 PolicyError matches_nothing(const Position& position, std::string_view what, std::string_view glob,
                             std::string_view where, const std::vector<std::string>& candidates) {
+  // What a person mistypes is the name: compare without the stars and without a demangled function's parameters.
+  std::string plain(glob);
+  std::erase(plain, '*');
+  std::vector<std::string> names;
+  names.reserve(candidates.size());
+  for (const std::string& candidate : candidates) {
+    names.push_back(candidate.substr(0, candidate.find('(')));
+  }
   return error_at(ErrorCode::kPolicyMatchesNothing, position,
                   fmt::format("{} \"{}\" matches nothing in {}, expected at least one match{}", what, glob, where,
-                              did_you_mean(glob, candidates)),
+                              did_you_mean(plain, names)),
                   "");
 }
 

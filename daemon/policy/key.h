@@ -52,8 +52,8 @@ struct Key {
   std::string_view help = {};      // one or two sentences
   std::string_view fallback = {};  // the default as a user would write it, or words in parentheses; empty: none
   std::string_view sample = {};    // what config/raceguard.yaml shows if there is no default to show
-  double minimum = 0;         // of numbers in ns, 0..1, bytes; of texts: unused
-  double maximum = 0;         // the same; of texts: longest length in bytes, 0: kMaxText
+  double minimum = 0;              // of numbers in ns, 0..1, bytes; of texts: unused
+  double maximum = 0;              // the same; of texts: longest length in bytes, 0: kMaxText
   std::span<const std::string_view> choices = {};
   bool required = false;
   void (*store)(void* object, const Value& value) = nullptr;
