@@ -67,6 +67,7 @@ struct CodeSite {
   std::string binary;         // path
   std::uint64_t address = 0;  // virtual address in the file
   std::optional<SourceLine> source;
+  std::vector<std::string> inlined;  // functions inlined at the address, innermost first; `source` is the innermost's
 };
 
 }  // namespace raceguard::symbols
