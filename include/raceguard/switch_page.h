@@ -90,12 +90,16 @@ static inline const struct rg_page *rg_page_address(const rg_page_view *view)
 	return __atomic_load_n(&view->page, __ATOMIC_ACQUIRE);
 }
 
-/* Copies `count` 32-bit words of a page that another process may be writing. Acquire: a later load of the sequence
- * number cannot come before these. */
-static inline void rg_page_copy(void *to, const void *from, size_t count)
+/* A word of a slot, whatever the slot keeps there. */
+typedef rg_u32 __attribute__((may_alias)) rg_page_word;
+
+/* Copies a slot that another process may be writing. Acquire: a later load of the sequence number cannot come before
+ * these. */
+static inline void rg_page_copy(struct rg_page_slot *to, const struct rg_page_slot *from)
 {
-	const rg_u32 *source = (const rg_u32 *)from;
-	rg_u32 *target = (rg_u32 *)to;
+	const rg_page_word *source = (const rg_page_word *)from;
+	rg_page_word *target = (rg_page_word *)to;
+	size_t count = sizeof(*to) / sizeof(rg_page_word);
 	size_t i;
 
 	for (i = 0; i < count; i++)
@@ -112,7 +116,7 @@ static inline int rg_page_read_slot(const struct rg_page_slot *slot, struct rg_p
 
 		if (before & 1u)
 			continue;
-		rg_page_copy(copy, slot, sizeof(*copy) / sizeof(rg_u32));
+		rg_page_copy(copy, slot);
 		if (__atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) == before) {
 			copy->name[RG_SWITCH_NAME_LEN - 1] = 0;
 			copy->reason[RG_SWITCH_REASON_LEN - 1] = 0;
