@@ -39,6 +39,8 @@ class BinarySource {
   // inode is another one. `root` (/proc/PID/root) is where its separate debug file is looked for.
   [[nodiscard]] virtual Result<std::shared_ptr<BinaryFacts>> open(const targets::MappedBinary& binary,
                                                                   const std::string& root) = 0;
+  // The plan is made: whatever only serves to find new answers can be let go.
+  virtual void end_plan() {}
 };
 
 }  // namespace raceguard::plan

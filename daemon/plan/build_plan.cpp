@@ -43,6 +43,7 @@ ProbePlan build_plan(const policy::Policy& policy, std::span<const targets::Targ
   }
   sort_words(plan.words);
   assign_function_ids(plan, previous, limits.max_functions);
+  binaries.end_plan();
   return plan;
 }
 

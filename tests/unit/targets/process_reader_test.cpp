@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/targets/proc_file.h"
-#include "tests/unit/targets/scratch.h"
+#include "tests/support/scratch.h"
 
 namespace raceguard::targets {
 namespace {

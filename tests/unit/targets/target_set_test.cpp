@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
-#include "tests/unit/targets/scratch.h"
+#include "tests/support/scratch.h"
 
 namespace raceguard::targets {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/unit/targets/scratch.h"
+#include "tests/support/scratch.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

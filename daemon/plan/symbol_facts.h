@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one real file answered. The file is opened when a question is new, and closed by release().
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/plan/binary_source.h"
+#include "daemon/symbols/elf_file.h"
+#include "daemon/symbols/instruction.h"
+
+namespace raceguard::plan {
+
+// Where a file is reached, and which it must be.
+struct FilePlace {
+  std::string host_path;
+  std::string root;  // debug files are looked for below it
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+};
+
+class SymbolFacts final : public BinaryFacts {
+ public:
+  // kTargetBinaryReplaced if another file is at the place by now.
+  static Result<std::unique_ptr<SymbolFacts>> read(FilePlace place, const symbols::KernelTreatment& kernel);
+
+  [[nodiscard]] const std::string& build_id() const override { return build_id_; }
+  [[nodiscard]] bool is_go() const override { return is_go_; }
+  [[nodiscard]] const Result<std::vector<FoundFunction>>& find_functions(const std::string& glob) override;
+  [[nodiscard]] const std::vector<symbols::SwitchMarker>& markers() override;
+  [[nodiscard]] const std::vector<Error>& rejected_markers() override;
+
+  void move_to(FilePlace place) { place_ = std::move(place); }
+  void release() { file_.reset(); }
+
+ private:
+  SymbolFacts(FilePlace place, const symbols::KernelTreatment& kernel) : place_(std::move(place)), kernel_(kernel) {}
+  static Result<symbols::ElfFile> open_verified(const FilePlace& place);
+  Result<const symbols::ElfFile*> file();
+  Result<std::vector<FoundFunction>> search(const std::string& glob);
+  void read_markers();
+
+  FilePlace place_;
+  symbols::KernelTreatment kernel_;
+  std::string build_id_;
+  bool is_go_ = false;
+  std::optional<symbols::ElfFile> file_;
+  std::map<std::string, Result<std::vector<FoundFunction>>> functions_;
+  std::optional<std::vector<symbols::SwitchMarker>> markers_;
+  std::vector<Error> rejected_markers_;
+};
+
+}  // namespace raceguard::plan
