@@ -14,7 +14,7 @@ static const struct rg_lock_counters rg_no_waits;
 static __always_inline struct rg_lock_counters *rg_find_or_add_lock(const struct rg_lock_key *key)
 {
 	struct rg_lock_counters *lock = bpf_map_lookup_elem(&rg_locks, key);
-	long error;
+	int error;
 
 	if (lock)
 		return lock;
@@ -65,7 +65,7 @@ static __always_inline void rg_wait_begins(rg_u64 pid_tgid, rg_u64 address, rg_u
 	struct rg_lock_key key = {.address = address, .tgid = pid_tgid >> 32};
 	struct rg_wait wait = {.address = address}, stale;
 	struct rg_lock_counters *lock;
-	long error;
+	int error;
 
 	rg_take_wait(pid_tgid, &stale); /* one whose end was not seen */
 	lock = rg_find_or_add_lock(&key);

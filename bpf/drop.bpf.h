@@ -16,8 +16,9 @@ static __always_inline void rg_drop(rg_u32 reason)
 		__sync_fetch_and_add(count, 1);
 }
 
-/* The drop of a failed map update: `full` for a full map, map_busy for what else the kernel says (ENOMEM, EBUSY). */
-static __always_inline void rg_drop_update(long error, rg_u32 full)
+/* The drop of a failed map update: `full` for a full map, map_busy for what else the kernel says (ENOMEM, EBUSY).
+ * Errors of map helpers are kept as int: before 6.4 (d7ba4cc900bf) they came with the upper half of the register 0. */
+static __always_inline void rg_drop_update(int error, rg_u32 full)
 {
 	rg_drop(error == -RG_E2BIG ? full : RG_DROP_MAP_BUSY);
 }

@@ -19,7 +19,7 @@ static __always_inline struct rg_target *rg_function_target(rg_u64 pid_tgid)
 static __always_inline void rg_remember_call(const struct rg_call_key *key)
 {
 	struct rg_call call = {.entry_ns = bpf_ktime_get_ns()};
-	long error = bpf_map_update_elem(&rg_calls, key, &call, BPF_NOEXIST);
+	int error = bpf_map_update_elem(&rg_calls, key, &call, BPF_NOEXIST);
 
 	if (error == -RG_EEXIST) { /* the frame was left by a longjmp or an exception, and is used again */
 		rg_drop(RG_DROP_CALL_EXPIRED);

@@ -40,7 +40,7 @@ int rg_process_fork(__u64 *ctx)
 	struct task_struct *parent = (struct task_struct *)ctx[0], *child = (struct task_struct *)ctx[1];
 	rg_u32 parent_tgid = parent->tgid, tgid = child->tgid;
 	struct rg_target *target, copy;
-	long error;
+	int error;
 
 	if (tgid == parent_tgid)
 		return 0;
