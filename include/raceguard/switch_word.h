@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel-held word of a switch: 16 bits in the application, which the kernel increments while raceguardd has
- * uprobes on the switch's marker function (perf's ref_ctr_offset; kernel/events/uprobes.c, update_ref_ctr).
+/* The kernel-held word of a switch: 16 bits in the application, which the kernel increments for each instruction of
+ * the switch's marker function on which raceguardd has a uprobe (perf's ref_ctr_offset; kernel/events/uprobes.c, update_ref_ctr).
  * If the daemon dies, the kernel takes its uprobes and so the word back.
  *
  * The daemon finds marker and word by a note in SystemTap's format (.note.stapsdt, as <sys/sdt.h> writes it), which
@@ -44,10 +44,12 @@
 #define RG_NOTE_ADDRESS ".4byte "
 #endif
 
-/* A one-byte nop to attach to, and the note: sizes, type 3, owner "stapsdt", address of the nop, of .stapsdt.base
- * (readers correct for prelinking by it) and of the word, then provider, name, and no arguments. */
+/* Two one-byte nops to attach to: the kernel counts the word once for each probed instruction, so the value 2 takes two.
+ * Then the note: sizes, type 3, owner "stapsdt", address of the first nop, of .stapsdt.base (readers correct for
+ * prelinking by it) and of the word, provider, name, and no arguments. */
 #define RG_SWITCH_NOTE(ident, switch_name)                                                                        \
 	"990: nop\n"                                                                                              \
+	"nop\n"                                                                                                   \
 	".pushsection .note.stapsdt,\"\",\"note\"\n"                                                              \
 	".balign 4\n"                                                                                             \
 	".4byte 992f-991f, 994f-993f, 3\n"                                                                        \

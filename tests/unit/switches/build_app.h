@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -35,6 +36,8 @@ struct CommandResult {
   std::string output;
 };
 
+constexpr std::size_t kMostOutput = 16384;  // a broken header says the same thing hundreds of times
+
 inline CommandResult run(const std::string& command) {
   CommandResult result;
   std::FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
@@ -45,6 +48,7 @@ inline CommandResult run(const std::string& command) {
   while (const std::size_t length = std::fread(chunk.data(), 1, chunk.size(), pipe)) {
     result.output.append(chunk.data(), length);
   }
+  result.output.resize(std::min(result.output.size(), kMostOutput));
   result.status = ::pclose(pipe);
   return result;
 }
