@@ -32,27 +32,40 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+bool has_function(const Guard& guard, const std::string& name) {
+  return std::any_of(guard.functions.begin(), guard.functions.end(),
+                     [&](const FunctionGuard& function) { return function.name == name; });
+}
+
+void refuse_reference(const Guard& guard, const SwitchPolicy& switch_policy, const Node& item, Context& context) {
+  constexpr std::size_t kMostNamed = 8;
+  std::vector<std::string> defined;
+  for (const FunctionGuard& function : guard.functions) {
+    defined.push_back(function.name);
+  }
+  const std::string suggestion = did_you_mean(item.text, defined);
+  std::string names = defined.empty() ? "it has none" : "";
+  for (std::size_t i = 0; i < std::min(defined.size(), kMostNamed); ++i) {
+    names += (i == 0 ? "" : ", ") + defined[i];
+  }
+  names += defined.size() > kMostNamed ? ", ..." : "";
+  context.refuse(ErrorCode::kPolicyReference, context.at(item),
+                 fmt::format("switch {} names function {}, expected one of this policy's functions ({}){}",
+                             in_quotes(switch_policy.name), in_quotes(item.text), names, suggestion));
+}
+
 // The switch's functions must be this policy's: those of another one belong to other processes.
 void check_references(const Guard& guard, const SwitchPolicy& switch_policy, const Node& node, Context& context) {
   const Node* functions = node.find("functions");
   if (functions == nullptr) {
     return;
   }
-  std::vector<std::string> defined;
-  for (const FunctionGuard& function : guard.functions) {
-    defined.push_back(function.name);
-  }
   const std::span<const Node> items = functions->kind == NodeKind::kList ? std::span<const Node>(functions->children)
                                                                          : std::span<const Node>(functions, 1);
   for (const Node& item : items) {
-    if (item.kind == NodeKind::kScalar && contains(switch_policy.functions, item.text) &&
-        !contains(defined, item.text)) {
-      context.refuse(
-          ErrorCode::kPolicyReference, context.at(item),
-          fmt::format("switch \"{}\" names function \"{}\", expected one of this policy's functions ({}){}",
-                      switch_policy.name, item.text,
-                      defined.empty() ? std::string("it has none") : fmt::format("{}", fmt::join(defined, ", ")),
-                      did_you_mean(item.text, defined)));
+    const bool read = item.kind == NodeKind::kScalar && contains(switch_policy.functions, item.text);
+    if (read && !has_function(guard, item.text) && !context.errors.full()) {
+      refuse_reference(guard, switch_policy, item, context);
     }
   }
 }

@@ -109,9 +109,12 @@ void decode_value(const Node& node, const Key& key, void* object, Context& conte
 }
 
 void refuse_unknown(const Node& member, const Mapping& mapping, Context& context) {
+  if (context.errors.full()) {
+    return;  // before the search for the nearest key, which costs
+  }
   const std::vector<std::string> names = key_names(mapping);
   context.refuse(ErrorCode::kPolicyUnknownKey, context.at_key(member),
-                 fmt::format("unknown key \"{}\" in {}, expected one of {}{}", member.key, mapping.name,
+                 fmt::format("unknown key {} in {}, expected one of {}{}", in_quotes(member.key), mapping.name,
                              fmt::join(names, ", "), did_you_mean(member.key, names)));
 }
 

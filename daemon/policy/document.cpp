@@ -36,7 +36,7 @@ class TreeBuilder : public YAML::EventHandler {
     stop(mark, "an alias (*name), expected the value itself", "Policies have no anchors and aliases: repeat the value");
   }
   void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
-    stop(mark, fmt::format("an anchor (&{}), expected the value itself", name),
+    stop(mark, fmt::format("an anchor ({}), expected the value itself", in_quotes("&" + name)),
          "Policies have no anchors and aliases: repeat the value");
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t /*anchor*/,
@@ -79,7 +79,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (!tag.empty() && tag != "?" && tag != "!") {
-      stop(mark, fmt::format("a tag ({}), expected a value without one", tag), "Remove the tag");
+      stop(mark, fmt::format("a tag ({}), expected a value without one", in_quotes(tag)), "Remove the tag");
     }
   }
 
@@ -147,8 +147,8 @@ class TreeBuilder : public YAML::EventHandler {
       }
       const Node* first = members[i - 1];
       errors_.add(error_at(ErrorCode::kPolicyDuplicateKey, {file_name_, members[i]->key_line, members[i]->key_column},
-                           fmt::format("key \"{}\" again (before at {}:{}:{}), expected each key once", members[i]->key,
-                                       file_name_, first->key_line, first->key_column),
+                           fmt::format("key {} again (before at {}:{}:{}), expected each key once",
+                                       in_quotes(members[i]->key), file_name_, first->key_line, first->key_column),
                            "Remove one of the two"));
     }
   }

@@ -10,6 +10,7 @@ namespace raceguard::policy {
 namespace {
 
 constexpr std::size_t kLongestCompared = 128;  // the distance costs length times length
+constexpr std::size_t kLongestQuoted = 80;
 
 // Optimal string alignment distance (Damerau-Levenshtein with each part edited once).
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -34,6 +35,20 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string to_string(const Position& position) {
   return position.line == 0 ? position.file : fmt::format("{}:{}:{}", position.file, position.line, position.column);
+}
+
+std::string in_quotes(std::string_view text) {
+  std::string shown(text.substr(0, kLongestQuoted));
+  for (char& letter : shown) {
+    letter = static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F ? '?' : letter;
+  }
+  return fmt::format("\"{}{}\"", shown, text.size() > kLongestQuoted ? "..." : "");
+}
+
+void PolicyErrors::add(PolicyError error) {
+  if (!full()) {
+    list_.push_back(std::move(error));
+  }
 }
 
 PolicyError error_at(ErrorCode code, const Position& position, std::string what, std::string remedy) {
@@ -71,12 +86,12 @@ std::string PolicyErrors::to_string() const {
   std::string text;
   for (const PolicyError& entry : list_) {
     const Error& error = entry.error;
-    const bool asks = !error.what().empty() && error.what().back() == '?';
-    text += fmt::format("{}{}{} [{}]\n", error.what(),
-                        error.remedy().empty() ? ""
-                        : asks                 ? " "
-                                               : ". ",
-                        error.remedy(), describe(error.code()).id);
+    const bool asks = error.what().ends_with('?');
+    const std::string_view gap = error.remedy().empty() ? "" : asks ? " " : ". ";
+    text += fmt::format("{}{}{} [{}]\n", error.what(), gap, error.remedy(), describe(error.code()).id);
+  }
+  if (full()) {
+    text += fmt::format("There may be more; these are the first {}.\n", kMost);
   }
   return text;
 }

@@ -14,6 +14,9 @@ std::string to_string(const Position& position);  // "a.yaml:3:5", or "a.yaml" f
 
 PolicyError error_at(ErrorCode code, const Position& position, std::string what, std::string remedy);
 
+// A text of the file as messages quote it: at most 80 bytes, control characters shown as "?".
+std::string in_quotes(std::string_view text);
+
 // "; did you mean "x"?" for the candidate with the fewest edits, or nothing if none is near.
 std::string did_you_mean(std::string_view found, const std::vector<std::string>& candidates);
 

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -25,7 +26,10 @@ struct PolicyError {
 
 class PolicyErrors {
  public:
-  void add(PolicyError error) { list_.push_back(std::move(error)); }
+  static constexpr std::size_t kMost = 100;  // nobody reads more, and a hostile file could have 50,000
+
+  void add(PolicyError error);  // one more than kMost is dropped
+  [[nodiscard]] bool full() const { return list_.size() >= kMost; }
   [[nodiscard]] bool empty() const { return list_.empty(); }
   [[nodiscard]] const std::vector<PolicyError>& list() const { return list_; }
 

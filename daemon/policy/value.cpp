@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -72,7 +73,7 @@ Read read_with_unit(const Node& node, const Key& key) {
   }
   if (digits == std::string_view::npos) {
     return tl::unexpected<Fault>(
-        {ErrorCode::kPolicyValue, fmt::format("{} without a unit", text), expectation(key), {}});
+        {ErrorCode::kPolicyValue, fmt::format("{} without a unit", found_text(node)), expectation(key), {}});
   }
   std::string_view name = text.substr(digits);
   name.remove_prefix(name.front() == ' ' ? 1 : 0);
@@ -130,8 +131,11 @@ Read read_text(const Node& node, const Key& key) {
                                   fmt::format("1 to {} bytes", longest),
                                   {}});
   }
-  if (node.text.find('\n') != std::string::npos) {
-    return tl::unexpected<Fault>({ErrorCode::kPolicyValue, "a text of several lines", "one line", {}});
+  // Escapes can make what find_bad_byte refuses in plain; and texts become labels, lines and file names.
+  const auto is_control = [](char letter) { return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F; };
+  if (std::any_of(node.text.begin(), node.text.end(), is_control)) {
+    return tl::unexpected<Fault>(
+        {ErrorCode::kPolicyValue, found_text(node), "one line without control characters", {}});
   }
   return Value(node.text);
 }
@@ -277,13 +281,8 @@ std::string found_text(const Node& node) {
     case NodeKind::kScalar:
       break;
   }
-  constexpr std::size_t kLongest = 80;
-  const bool number = !node.quoted && whole<double>(node.text).has_value();
-  if (number && node.text.size() <= kLongest) {
-    return node.text;
-  }
-  return node.text.size() <= kLongest ? fmt::format("\"{}\"", node.text)
-                                      : fmt::format("\"{}...\"", std::string_view(node.text).substr(0, kLongest));
+  const bool number = !node.quoted && node.text.size() < 32 && whole<double>(node.text).has_value();
+  return number ? node.text : in_quotes(node.text);
 }
 
 }  // namespace raceguard::policy

@@ -26,8 +26,9 @@ TEST(PolicyYaml, SyntaxErrorHasItsPlace) {
 }
 
 TEST(PolicyYaml, AnchorsAliasesAndMergesAreRefused) {
-  EXPECT_THAT(errors_of("apiVersion: raceguard/v1\ndaemon: &d {tick: 1s}\n"), StartsWith("p.yaml:2:9: an anchor (&d)"));
-  EXPECT_THAT(errors_of("apiVersion: &v raceguard/v1\ndaemon: *v\n"), HasSubstr("an anchor (&v)"));
+  EXPECT_THAT(errors_of("apiVersion: raceguard/v1\ndaemon: &d {tick: 1s}\n"),
+              StartsWith("p.yaml:2:9: an anchor (\"&d\")"));
+  EXPECT_THAT(errors_of("apiVersion: &v raceguard/v1\ndaemon: *v\n"), HasSubstr("an anchor (\"&v\")"));
   EXPECT_THAT(errors_of("apiVersion: raceguard/v1\ndaemon: {<<: {tick: 1s}}\n"), HasSubstr("unknown key \"<<\""));
 }
 
@@ -40,11 +41,11 @@ TEST(PolicyYaml, BombOfAliasesCostsNothing) {
     }
     text += "]\n";
   }
-  EXPECT_THAT(errors_of(text), StartsWith("p.yaml:1:5: an anchor (&a0), expected the value itself"));
+  EXPECT_THAT(errors_of(text), StartsWith("p.yaml:1:5: an anchor (\"&a0\"), expected the value itself"));
 }
 
 TEST(PolicyYaml, TagsAreRefused) {
-  EXPECT_THAT(errors_of("apiVersion: !!str raceguard/v1\n"), HasSubstr("a tag (tag:yaml.org,2002:str)"));
+  EXPECT_THAT(errors_of("apiVersion: !!str raceguard/v1\n"), HasSubstr("a tag (\"tag:yaml.org,2002:str\")"));
 }
 
 TEST(PolicyYaml, OneDocumentAFile) {
@@ -83,6 +84,23 @@ TEST(PolicyYaml, ControlCharactersAndBrokenUtf8AreRefused) {
   EXPECT_THAT(errors_of("# \xed\xa0\x80\n"), StartsWith("p.yaml:1:3: byte 0xed"));
   EXPECT_THAT(errors_of("# \xf0\x9f"), StartsWith("p.yaml:1:3: byte 0xf0"));
   EXPECT_EQ(errors_of("apiVersion: raceguard/v1 # \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\r\n"), "(valid)");
+}
+
+TEST(PolicyYaml, EscapesCannotBringControlCharactersIn) {
+  EXPECT_EQ(errors_of("apiVersion: raceguard/v1\ndaemon: {control_group: \"a\\e[2J\"}\n"),
+            "p.yaml:2:25: \"a?[2J\" for control_group, expected one line without control characters [RG-P105]\n");
+  EXPECT_THAT(errors_of("apiVersion: raceguard/v1\n\"a\\nb\": 1\n"), StartsWith("p.yaml:2:1: unknown key \"a?b\" in"));
+}
+
+TEST(PolicyYaml, ErrorsAreBounded) {
+  std::string text = kHead;
+  for (int i = 0; i < 5000; ++i) {
+    text += "k" + std::to_string(i) + std::string(i == 0 ? 900 : 0, 'x') + ": 1\n";
+  }
+  const auto policy = decode(text);
+  ASSERT_FALSE(policy);
+  EXPECT_EQ(policy.error().list().size(), PolicyErrors::kMost);
+  EXPECT_LT(policy.error().list()[0].error.what().size(), 300U);
 }
 
 TEST(PolicyYaml, KeysAreText) {
