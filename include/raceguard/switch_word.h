@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel-held word of a switch: 16 bits in the application, which the kernel increments for each instruction of
- * the switch's marker function on which raceguardd has a uprobe (perf's ref_ctr_offset; kernel/events/uprobes.c, update_ref_ctr).
- * If the daemon dies, the kernel takes its uprobes and so the word back.
+/* The kernel-held word of a switch: 16 bits in the application, which the kernel increments for each instruction of the
+ * switch's marker function on which raceguardd has a uprobe (perf's ref_ctr_offset; kernel/events/uprobes.c,
+ * update_ref_ctr). If the daemon dies, the kernel takes its uprobes and so the word back.
  *
  * The daemon finds marker and word by a note in SystemTap's format (.note.stapsdt, as <sys/sdt.h> writes it), which
- * survives strip, or by the symbols raceguard_word_NAME and raceguard_marker_NAME; see docs/switch.md. Any tool that
- * attaches to the marker as to a USDT probe also increments the word, and so opens the switch. */
+ * survives strip. Other languages may have symbols raceguard_word_NAME and raceguard_marker_NAME (docs/switch.md); the
+ * marker here is called otherwise, so that one switch is not found twice. Any tool that attaches to the marker as to a
+ * USDT probe also increments the word, and so opens the switch. */
 #ifndef RACEGUARD_SWITCH_WORD_H
 #define RACEGUARD_SWITCH_WORD_H
 
@@ -93,7 +94,7 @@ __attribute__((weak)) RG_HIDDEN struct rg_page_slot rg_closed_slot;
 /* In every file but one that uses the switch. */
 #define RG_SWITCH_DECLARE(ident)                                              \
 	RG_EXTERN_C RG_HIDDEN volatile rg_u16 raceguard_word_##ident;         \
-	RG_EXTERN_C RG_HIDDEN void raceguard_marker_##ident(void);            \
+	RG_EXTERN_C RG_HIDDEN void raceguard_noted_##ident(void);            \
 	RG_EXTERN_C RG_HIDDEN __thread struct rg_switch_poll raceguard_poll_##ident; \
 	RG_EXTERN_C RG_HIDDEN struct rg_switch raceguard_switch_##ident
 
@@ -105,12 +106,12 @@ __attribute__((weak)) RG_HIDDEN struct rg_page_slot rg_closed_slot;
 	RG_SWITCH_DECLARE(ident);                                                                       \
 	__attribute__((section(".probes"))) RG_RETAIN volatile rg_u16 raceguard_word_##ident = 0;       \
 	__thread struct rg_switch_poll raceguard_poll_##ident = {0, 0, 0};                              \
-	RG_NEVER_COPIED RG_RETAIN void raceguard_marker_##ident(void)                                   \
+	RG_NEVER_COPIED RG_RETAIN void raceguard_noted_##ident(void)                                   \
 	{                                                                                               \
 		__asm__ __volatile__(RG_SWITCH_NOTE(ident, switch_name));                               \
 	}                                                                                               \
 	struct rg_switch raceguard_switch_##ident = {switch_name,     &raceguard_word_##ident,          \
-						     &raceguard_marker_##ident, &rg_closed_slot, 0, 0}
+						     &raceguard_noted_##ident, &rg_closed_slot, 0, 0}
 
 /* The word's values. Others than these, which only a foreign tracer on the marker can cause, count as open. */
 #define RG_WORD_CLOSED 0u

@@ -214,48 +214,57 @@ TEST(SwitchPageFailure, SaysWhatToDo) {
   EXPECT_THAT(page.error().to_string(), testing::HasSubstr("ENOENT"));
 }
 
-// A writer in another process flips between two contents, each of which is consistent in itself.
+SwitchEntry whole(bool open) {
+  SwitchEntry value = entry("a", open ? breaker::State::kOpen : breaker::State::kHalfOpen, open ? 0 : 0.5);
+  value.generation = open ? 1 : 2;
+  value.since_ns = open ? 1 : 2;
+  value.reason = std::string(RG_SWITCH_REASON_LEN - 1, open ? 'o' : 'h');
+  return value;
+}
+
+bool is_torn(const rg_page_reading& reading) {
+  const bool open = reading.state == RG_SWITCH_OPEN;
+  const SwitchEntry expected = whole(open);
+  return reading.generation != expected.generation || reading.since_ns != static_cast<rg_u64>(expected.since_ns) ||
+         reading.allow_permyriad != (open ? 0U : 5000U) || expected.reason != reading.reason;
+}
+
+// A writer in another process flips between two contents, each of which is consistent in itself. The reader must see it
+// flip often: else the two had one processor between them, and met nowhere.
 TEST_F(SwitchPageTest, ReaderInAnotherProcessNeverSeesHalfAWrite) {
-  constexpr int kReads = 200'000;
+  constexpr int kFlips = 20'000;
   SwitchPage page = make();
-  const auto content = [](bool open) {
-    SwitchEntry value = entry("a", open ? breaker::State::kOpen : breaker::State::kHalfOpen, open ? 0 : 0.5);
-    value.generation = open ? 1 : 2;
-    value.since_ns = open ? 1 : 2;
-    value.reason = std::string(RG_SWITCH_REASON_LEN - 1, open ? 'o' : 'h');
-    return value;
-  };
-  ASSERT_TRUE(page.write(content(true)));
+  ASSERT_TRUE(page.write(whole(true)));
   const pid_t writer = ::fork();
   ASSERT_GE(writer, 0);
   if (writer == 0) {
     for (bool open = false;; open = !open) {
-      (void)page.write(content(open));
-      for (int pause = 0; pause < 200; ++pause) {
-        __builtin_ia32_pause();
-      }
+      (void)page.write(whole(open));
     }
   }
   ASSERT_EQ(open(), 0);
+  const SystemClock clock;
+  const std::int64_t deadline_ns = clock.monotonic_ns() + 20 * kNsPerSecond;
+  const rg_page_slot* slot = rg_page_find(&view_, "a");
+  rg_page_reading reading{};
+  rg_u32 last = 0;
   int torn = 0;
-  int read_open = 0;
-  int read_half_open = 0;
-  for (int i = 0; i < kReads; ++i) {
-    const auto reading = read("a");
-    if (!reading) {
-      continue;  // a writer that was put to sleep within a write; the reader does not wait for it
+  int flips = 0;
+  while (flips < kFlips && clock.monotonic_ns() < deadline_ns) {
+    slot = slot != nullptr ? slot : rg_page_find(&view_, "a");
+    if (rg_page_check(&view_, slot, "a", kReaderNow, &reading) == 0) {
+      continue;  // writes at every attempt: the reader does not wait
     }
-    const bool open = reading->state == RG_SWITCH_OPEN;
-    const SwitchEntry expected = content(open);
-    torn += reading->generation != expected.generation || reading->since_ns != static_cast<rg_u64>(expected.since_ns) ||
-            reading->allow_permyriad != (open ? 0U : 5000U) || expected.reason != reading->reason;
-    ++(open ? read_open : read_half_open);
+    torn += is_torn(reading) ? 1 : 0;
+    flips += reading.state != last ? 1 : 0;
+    last = reading.state;
   }
   ::kill(writer, SIGKILL);
   ::waitpid(writer, nullptr, 0);
   EXPECT_EQ(torn, 0);
-  EXPECT_GT(read_open, kReads / 100) << "the two did not run at the same time";
-  EXPECT_GT(read_half_open, kReads / 100);
+  if (flips < kFlips) {
+    GTEST_SKIP() << "saw only " << flips << " flips in 20 s: needs two free processors";
+  }
 }
 
 }  // namespace
