@@ -50,6 +50,7 @@ namespace raceguard {
   X(kControlSocket, "RG-X104", "control socket cannot be used")                          \
   X(kControlRefused, "RG-X105", "control request refused")                               \
   X(kControlRequest, "RG-X106", "control request is malformed")                          \
+  X(kHttpRequest, "RG-X107", "HTTP request cannot be answered")                          \
   X(kUsage, "RG-C101", "wrong usage")                                                    \
   X(kDaemonUnreachable, "RG-C102", "daemon cannot be reached")                           \
   X(kAlreadyRunning, "RG-M101", "another raceguardd is running")                         \

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP/1.1 for /metrics, health and the read-only API: GET and HEAD, one request a connection.
+//
+// One thread, "rg-http", so that rendering (1 ms for /metrics at 20 names, up to 100 ms for a list of 8192 locks) never
+// delays a decision, which has 50 ms. It polls non-blocking sockets: at most 32 connections, each with 8 KiB for its
+// request and 5 s of life to send it, 10 s to take the answer; more connections wait in the kernel's backlog of 64.
+//
+// cpp-httplib was rejected after a look at 0.11 and 0.18: its time limits are per read, so a client that sends a byte a
+// second holds one of its worker threads for ever and two of them silence /metrics and the liveness probe; its queue
+// has no bound; a failed bind loses errno; and the hooks that would mend this have other signatures in Debian 13 than
+// in Debian 12.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "raceguard/error.h"
+
+namespace raceguard::exporting {
+
+class HttpRoutes;
+
+struct HttpOptions {
+  std::string address = "127.0.0.1";  // numeric, IPv4 or IPv6
+  std::uint16_t port = 0;             // 0: the kernel chooses, see HttpServer::port()
+  std::size_t connections_max = 32;
+  std::size_t request_max_bytes = 8192;
+  std::int64_t request_timeout_ns = 5'000'000'000;
+  std::int64_t answer_timeout_ns = 10'000'000'000;
+};
+
+class HttpServer {
+ public:
+  // Binds and starts. `routes` must outlive the server. Error: kHttpListen, with address, errno and remedy.
+  [[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(HttpOptions options, const HttpRoutes& routes);
+  // Ends the thread; waits for the answer that is being made, for nobody's socket.
+  virtual ~HttpServer() = default;
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  [[nodiscard]] virtual std::uint16_t port() const = 0;
+
+ protected:
+  HttpServer() = default;
+};
+
+}  // namespace raceguard::exporting
