@@ -232,7 +232,7 @@ bool is_torn(const rg_page_reading& reading) {
 // A writer in another process flips between two contents, each of which is consistent in itself. The reader must see it
 // flip often: else the two had one processor between them, and met nowhere.
 TEST_F(SwitchPageTest, ReaderInAnotherProcessNeverSeesHalfAWrite) {
-  constexpr int kFlips = 20'000;
+  constexpr int kFlips = 2'000;
   SwitchPage page = make();
   ASSERT_TRUE(page.write(whole(true)));
   const pid_t writer = ::fork();
