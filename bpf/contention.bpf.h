@@ -145,7 +145,26 @@ static __always_inline int rg_futex_exits(void *ctx, long result)
 	return 0;
 }
 
-/* futex(u32 *uaddr = rdi, int op = rsi, u32 val = rdx, timeout = r10, u32 *uaddr2 = r8, u32 val3 = r9) */
+/* Three ways to see the calls; the daemon loads the first that works. Each is an entry and an exit program.
+ * futex(u32 *uaddr = rdi, int op = rsi, u32 val = rdx, timeout = r10, u32 *uaddr2 = r8, u32 val3 = r9) */
+
+/* 1. The system call's own function, long __x64_sys_futex(const struct pt_regs *regs): other system calls cost nothing
+ * more. Both tracepoints below make every system call of the machine take the kernel's slow path. */
+SEC("fentry/__x64_sys_futex")
+int rg_enter_function(__u64 *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx[0];
+
+	return rg_futex_enters(ctx, regs->di, regs->si, regs->dx, regs->r8);
+}
+
+SEC("fexit/__x64_sys_futex")
+int rg_exit_function(__u64 *ctx)
+{
+	return rg_futex_exits(ctx, (long)ctx[1]);
+}
+
+/* 2. Perf tracepoints of the one system call, for kernels without BPF trampolines. */
 SEC("tp/syscalls/sys_enter_futex")
 int rg_enter_futex(struct rg_sys_enter *ctx)
 {
@@ -158,7 +177,7 @@ int rg_exit_futex(struct rg_sys_exit *ctx)
 	return rg_futex_exits(ctx, ctx->result);
 }
 
-/* The same where tracefs cannot be had (no CAP_SYS_ADMIN and not mounted): runs at every system call, so it is dearer.
+/* 3. Raw tracepoints of all system calls, where tracefs cannot be had either (not mounted, no CAP_SYS_ADMIN).
  * sys_enter(struct pt_regs *regs, long id), sys_exit(struct pt_regs *regs, long result) */
 SEC("tp_btf/sys_enter")
 int rg_enter_any(__u64 *ctx)

@@ -71,22 +71,19 @@ struct {
 	__uint(max_entries, 4096);
 } rg_ring SEC(".maps");
 
-/* Where a stack record is put together: 17 KB do not fit a BPF stack, and a reservation in the ring could not shrink to
- * what was readable. One a CPU is enough: only tracepoint programs use it, which are not preempted. */
+/* Where a stack record is put together, per CPU: 17 KB do not fit a BPF stack, and a reservation in the ring could not
+ * shrink to what was readable. `busy` keeps out a task that preempts one which is at it; its sample is given up. */
+struct rg_sampler {
+	struct rg_rate rate;
+	rg_u64 busy;
+	struct rg_record_stack record;
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, rg_u32);
-	__type(value, struct rg_record_stack);
-} rg_stack_scratch SEC(".maps");
-
-/* The sample rate's state, per CPU. Written and read by the contention programs. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, rg_u32);
-	__type(value, struct rg_rate);
-} rg_sample_rate SEC(".maps");
+	__type(value, struct rg_sampler);
+} rg_samplers SEC(".maps");
 
 /* What was lost, per CPU. Key: enum rg_drop_reason. Written by all programs, read by the daemon. */
 struct {

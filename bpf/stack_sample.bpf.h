@@ -49,13 +49,10 @@ static __always_inline void rg_copy_registers(rg_u64 *to, struct pt_regs *regs)
 	to[16] = regs->ip;
 }
 
-static __always_inline int rg_may_sample(const struct rg_lock_counters *lock, rg_u64 now_ns)
+static __always_inline int rg_may_sample(struct rg_rate *rate, const struct rg_lock_counters *lock, rg_u64 now_ns)
 {
-	rg_u32 zero = 0, priority = RG_PRIORITY_LOCK;
-	struct rg_rate *rate = bpf_map_lookup_elem(&rg_sample_rate, &zero);
+	rg_u32 priority = RG_PRIORITY_LOCK;
 
-	if (!rate)
-		return 0;
 	if (lock->samples < RG_FIRST_SAMPLES)
 		priority = RG_PRIORITY_FIRST;
 	else if (lock->wait_class == RG_WAIT_CONDITION)
@@ -71,24 +68,13 @@ struct rg_sample_cause {
 	rg_u32 owner_tid;
 };
 
-/* Sends one sample if the rate allows it. ctx is the tracepoint's context. Not inlined: the verifier walks it once. */
-static __noinline int rg_send_stack(void *ctx, struct rg_lock_counters *lock, const struct rg_sample_cause *cause)
+static __always_inline void rg_fill_stack(void *ctx, struct rg_record_stack *record, const struct rg_lock_counters *lock,
+					  const struct rg_sample_cause *cause)
 {
-	rg_u32 zero = 0;
-	rg_u64 pid_tgid = bpf_get_current_pid_tgid(), bytes;
-	struct rg_record_stack *record;
-	struct pt_regs *regs;
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	rg_u64 pid_tgid = bpf_get_current_pid_tgid();
 	long walked;
 
-	if (!lock || !cause)
-		return 0;
-	if (!rg_may_sample(lock, cause->now_ns)) {
-		rg_drop(RG_DROP_SAMPLED_OUT);
-		return 0;
-	}
-	record = bpf_map_lookup_elem(&rg_stack_scratch, &zero);
-	if (!record)
-		return 0;
 	record->type = RG_RECORD_STACK;
 	record->role = cause->role;
 	record->time_ns = cause->now_ns;
@@ -98,23 +84,38 @@ static __noinline int rg_send_stack(void *ctx, struct rg_lock_counters *lock, co
 	record->tid = (rg_u32)pid_tgid;
 	record->owner_tid = cause->owner_tid;
 	record->wait_class = lock->wait_class;
-
-	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	rg_copy_registers(record->registers, regs);
 	walked = bpf_get_stack(ctx, record->frame_pointer_ips, sizeof(record->frame_pointer_ips), BPF_F_USER_STACK);
 	record->frame_count = walked > 0 ? walked / sizeof(rg_u64) : 0;
-	bytes = rg_copy_stack(record->stack, record->registers[7]);
-	record->stack_bytes = bytes;
-	if (!bytes)
+	record->stack_bytes = rg_copy_stack(record->stack, record->registers[7]);
+	if (!record->stack_bytes)
 		rg_drop(RG_DROP_STACK_FAULT);
+}
 
+/* Sends one sample if the rate allows it. Not inlined: the verifier walks it once. */
+static __noinline int rg_send_stack(void *ctx, struct rg_lock_counters *lock, const struct rg_sample_cause *cause)
+{
+	rg_u32 zero = 0;
+	struct rg_sampler *sampler = bpf_map_lookup_elem(&rg_samplers, &zero);
+	rg_u64 bytes;
+
+	if (!sampler || !lock || !cause)
+		return 0;
+	if (__sync_fetch_and_add(&sampler->busy, 1) || !rg_may_sample(&sampler->rate, lock, cause->now_ns)) {
+		rg_drop(RG_DROP_SAMPLED_OUT);
+		goto out;
+	}
+	rg_fill_stack(ctx, &sampler->record, lock, cause);
+	bytes = sampler->record.stack_bytes;
 	barrier_var(bytes);
 	if (bytes > RG_STACK_COPY_MAX_BYTES)
 		bytes = RG_STACK_COPY_MAX_BYTES;
-	if (bpf_ringbuf_output(&rg_ring, record, RG_STACK_HEADER_BYTES + bytes, 0))
+	if (bpf_ringbuf_output(&rg_ring, &sampler->record, RG_STACK_HEADER_BYTES + bytes, 0))
 		rg_drop(RG_DROP_RING_FULL);
 	else
 		__sync_fetch_and_add(&lock->samples, 1);
+out:
+	__sync_fetch_and_add(&sampler->busy, -1);
 	return 0;
 }
 

@@ -37,6 +37,22 @@ void collect(std::vector<T>& all, std::optional<T> one) {
   }
 }
 
+Result<std::vector<bpf_prog_info>> program_infos(const raceguard_bpf& skeleton) {
+  std::vector<bpf_prog_info> infos;
+  bpf_program* program = nullptr;
+  while ((program = bpf_object__next_program(skeleton.obj, program)) != nullptr) {
+    if (!bpf_program__autoload(program)) {
+      continue;
+    }
+    rg_u32 length = sizeof(bpf_prog_info);
+    const int status = bpf_prog_get_info_by_fd(bpf_program__fd(program), &infos.emplace_back(), &length);
+    if (status != 0) {
+      return fail(map_error("read the figures of program", bpf_program__name(program), -status));
+    }
+  }
+  return infos;
+}
+
 bool thread_is_gone(rg_u64 pid_tgid) {
   return ::tgkill(static_cast<pid_t>(pid_tgid >> 32U), static_cast<pid_t>(pid_tgid & 0xffffffffU), 0) != 0 &&
          errno == ESRCH;
@@ -169,6 +185,13 @@ Result<std::vector<std::uint64_t>> Attachment::read_drops() const {
     drops[reason] = std::accumulate(of_cpus.begin(), of_cpus.end(), std::uint64_t{0});
   }
   drops[RG_DROP_CALL_EXPIRED] += impl_->expired_calls;
+  const auto programs = program_infos(*impl_->object.skeleton);
+  if (!programs) {
+    return fail(programs.error());
+  }
+  for (const bpf_prog_info& info : *programs) {
+    drops[RG_DROP_PROGRAM_MISSED] += info.recursion_misses;
+  }
   return drops;
 }
 
@@ -225,24 +248,19 @@ Result<std::size_t> Attachment::forget_locks(std::span<const rg_lock_key> keys) 
 }
 
 Result<std::vector<ProbeRunCost>> Attachment::run_costs() const {
+  const auto programs = program_infos(*impl_->object.skeleton);
+  if (!programs) {
+    return fail(programs.error());
+  }
   std::vector<ProbeRunCost> costs;
-  bpf_program* program = nullptr;
-  while ((program = bpf_object__next_program(impl_->object.skeleton->obj, program)) != nullptr) {
-    if (!bpf_program__autoload(program)) {
-      continue;
-    }
-    bpf_prog_info info{};
-    rg_u32 length = sizeof(info);
-    if (const int status = bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &length); status != 0) {
-      return fail(map_error("read the run time of program", bpf_program__name(program), -status));
-    }
-    costs.push_back({bpf_program__name(program), info.run_cnt, info.run_time_ns});
+  for (const bpf_prog_info& info : *programs) {
+    costs.push_back({info.name, info.run_cnt, info.run_time_ns});
   }
   return costs;
 }
 
 bool Attachment::uses_uprobe_multi() const { return impl_->object.uprobe_way == UprobeWay::kMulti; }
-bool Attachment::uses_tracefs() const { return impl_->object.uses_tracefs; }
+FutexHook Attachment::futex_hook() const { return impl_->object.futex_hook; }
 std::size_t Attachment::attached_functions() const { return impl_->functions.size(); }
 
 }  // namespace raceguard::kernel

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/kernel/bpf_object.h"
 
+#include <array>
 #include <cerrno>
 #include <optional>
 
@@ -37,18 +38,57 @@ std::optional<Error> size_maps(const raceguard_bpf& skeleton, const AttachmentOp
   return std::nullopt;
 }
 
-void choose_programs(const raceguard_bpf& skeleton, bool tracefs) {
+struct FutexPrograms {
+  FutexHook hook;
+  bpf_program* enter;
+  bpf_program* exit;
+};
+
+std::array<FutexPrograms, 3> futex_programs(const raceguard_bpf& skeleton) {
   const auto& programs = skeleton.progs;
-  bpf_program__set_autoload(programs.rg_enter_futex, tracefs);
-  bpf_program__set_autoload(programs.rg_exit_futex, tracefs);
-  bpf_program__set_autoload(programs.rg_enter_any, !tracefs);
-  bpf_program__set_autoload(programs.rg_exit_any, !tracefs);
+  return {{{FutexHook::kFunction, programs.rg_enter_function, programs.rg_exit_function},
+           {FutexHook::kTracepoint, programs.rg_enter_futex, programs.rg_exit_futex},
+           {FutexHook::kRawTracepoint, programs.rg_enter_any, programs.rg_exit_any}}};
 }
 
 bool choose_uprobe_way(const raceguard_bpf& skeleton, UprobeWay way) {
   const auto& programs = skeleton.progs;
   return prepare_uprobe(programs.rg_function_entry, way) && prepare_uprobe(programs.rg_function_return, way) &&
          prepare_uprobe(programs.rg_marker, way);
+}
+
+using Skeleton = std::unique_ptr<raceguard_bpf, SkeletonDeleter>;
+
+Result<Skeleton> open_skeleton(const AttachmentOptions& options) {
+  const LibbpfLog log;
+  Skeleton skeleton(raceguard_bpf__open());
+  if (!skeleton) {
+    return fail_errno(ErrorCode::kKernelOpen, fmt::format("cannot open the BPF object: {}", log.tail(kVerifierLines)),
+                      errno);
+  }
+  if (skeleton->rodata->rg_abi_version != RG_BPF_ABI_VERSION) {
+    return fail(ErrorCode::kKernelAbi,
+                fmt::format("BPF object has ABI version {}, the daemon {}",
+                            static_cast<unsigned>(skeleton->rodata->rg_abi_version), RG_BPF_ABI_VERSION),
+                "Build both from one source tree");
+  }
+  skeleton->rodata->rg_sample_interval_ns =
+      options.stack_samples_per_second == 0
+          ? 0
+          : static_cast<std::uint64_t>(kNsPerSecond) / options.stack_samples_per_second;
+  if (auto error = size_maps(*skeleton, options)) {
+    return fail(std::move(*error));
+  }
+  return skeleton;
+}
+
+std::optional<Error> load(raceguard_bpf& skeleton) {
+  const LibbpfLog log;
+  const int error = raceguard_bpf__load(&skeleton);
+  if (error == 0) {
+    return std::nullopt;
+  }
+  return kernel_error(Request::kLoad, fmt::format("cannot load the BPF object: {}", log.tail(kVerifierLines)), -error);
 }
 
 Result<Link> attach_by_btf(bpf_program* program) {
@@ -61,7 +101,16 @@ Result<Link> attach_by_btf(bpf_program* program) {
   return link;
 }
 
-Result<std::vector<Link>> attach_always_on(const raceguard_bpf& skeleton, const TraceFs* tracefs) {
+Result<Link> attach_futex_program(bpf_program* program, FutexHook hook, const TraceFs* tracefs,
+                                  const char* tracepoint) {
+  if (hook != FutexHook::kTracepoint) {
+    return attach_by_btf(program);
+  }
+  return attach_tracepoint(program, *tracefs, "syscalls", tracepoint);
+}
+
+Result<std::vector<Link>> attach_always_on(const raceguard_bpf& skeleton, const FutexPrograms& futex,
+                                           const TraceFs* tracefs) {
   const auto& programs = skeleton.progs;
   std::vector<Link> links;
   const auto keep = [&links](Result<Link> link) -> std::optional<Error> {
@@ -78,21 +127,53 @@ Result<std::vector<Link>> attach_always_on(const raceguard_bpf& skeleton, const 
       return fail(std::move(*error));
     }
   }
-  if (tracefs == nullptr) {
-    for (bpf_program* program : {programs.rg_exit_any, programs.rg_enter_any}) {
-      if (auto error = keep(attach_by_btf(program))) {
-        return fail(std::move(*error));
-      }
-    }
-    return links;
-  }
-  if (auto error = keep(attach_tracepoint(programs.rg_exit_futex, *tracefs, "syscalls", "sys_exit_futex"))) {
+  if (auto error = keep(attach_futex_program(futex.exit, futex.hook, tracefs, "sys_exit_futex"))) {
     return fail(std::move(*error));
   }
-  if (auto error = keep(attach_tracepoint(programs.rg_enter_futex, *tracefs, "syscalls", "sys_enter_futex"))) {
+  if (auto error = keep(attach_futex_program(futex.enter, futex.hook, tracefs, "sys_enter_futex"))) {
     return fail(std::move(*error));
   }
   return links;
+}
+
+// One try with one way to see futex calls.
+Result<BpfObject> load_with(const AttachmentOptions& options, FutexHook hook, UprobeWay way) {
+  BpfObject object;
+  object.futex_hook = hook;
+  object.uprobe_way = way;
+  auto skeleton = open_skeleton(options);
+  if (!skeleton) {
+    return fail(std::move(skeleton).error());
+  }
+  object.skeleton = std::move(*skeleton);
+  std::optional<FutexPrograms> futex;
+  for (const FutexPrograms& pair : futex_programs(*object.skeleton)) {
+    bpf_program__set_autoload(pair.enter, pair.hook == hook);
+    bpf_program__set_autoload(pair.exit, pair.hook == hook);
+    if (pair.hook == hook) {
+      futex = pair;
+    }
+  }
+  if (!futex || !choose_uprobe_way(*object.skeleton, way)) {
+    return fail(ErrorCode::kInternal, "cannot set the attach type of the uprobe programs");
+  }
+  std::optional<TraceFs> tracefs;
+  if (hook == FutexHook::kTracepoint) {
+    auto opened = TraceFs::open();
+    if (!opened) {
+      return fail(std::move(opened).error());
+    }
+    tracefs = std::move(*opened);
+  }
+  if (auto error = load(*object.skeleton)) {
+    return fail(std::move(*error));
+  }
+  auto links = attach_always_on(*object.skeleton, *futex, tracefs ? &*tracefs : nullptr);
+  if (!links) {
+    return fail(std::move(links).error());
+  }
+  object.links = std::move(*links);
+  return object;
 }
 
 }  // namespace
@@ -100,50 +181,20 @@ Result<std::vector<Link>> attach_always_on(const raceguard_bpf& skeleton, const 
 void SkeletonDeleter::operator()(raceguard_bpf* skeleton) const { raceguard_bpf__destroy(skeleton); }
 
 Result<BpfObject> load_bpf_object(const AttachmentOptions& options) {
-  BpfObject object;
-  {
-    const LibbpfLog log;
-    object.skeleton.reset(raceguard_bpf__open());
-    if (!object.skeleton) {
-      return fail_errno(ErrorCode::kKernelOpen, fmt::format("cannot open the BPF object: {}", log.tail(kVerifierLines)),
-                        errno);
-    }
-  }
-  raceguard_bpf& skeleton = *object.skeleton;
-  if (skeleton.rodata->rg_abi_version != RG_BPF_ABI_VERSION) {
-    return fail(ErrorCode::kKernelAbi,
-                fmt::format("BPF object has ABI version {}, the daemon {}",
-                            static_cast<unsigned>(skeleton.rodata->rg_abi_version), RG_BPF_ABI_VERSION),
-                "Build both from one source tree");
-  }
-  skeleton.rodata->rg_sample_interval_ns =
-      options.stack_samples_per_second == 0
-          ? 0
-          : static_cast<std::uint64_t>(kNsPerSecond) / options.stack_samples_per_second;
-  if (auto error = size_maps(skeleton, options)) {
-    return fail(std::move(*error));
-  }
-  auto tracefs = TraceFs::open();
-  object.uses_tracefs = options.allow_tracefs && tracefs.has_value();
-  choose_programs(skeleton, object.uses_tracefs);
-  object.uprobe_way =
+  const UprobeWay way =
       options.allow_uprobe_multi && kernel_has_uprobe_multi() ? UprobeWay::kMulti : UprobeWay::kPerfEvent;
-  if (!choose_uprobe_way(skeleton, object.uprobe_way)) {
-    return fail(ErrorCode::kInternal, "cannot set the attach type of the uprobe programs");
-  }
-  {
-    const LibbpfLog log;
-    if (const int error = raceguard_bpf__load(&skeleton); error != 0) {
-      return fail(kernel_error(Request::kLoad, fmt::format("cannot load the BPF object: {}", log.tail(kVerifierLines)),
-                               -error));
+  std::optional<Error> error;  // of the last way, which asks least of the kernel
+  for (const FutexHook hook : {FutexHook::kFunction, FutexHook::kTracepoint, FutexHook::kRawTracepoint}) {
+    if (hook < options.first_futex_hook) {
+      continue;
     }
+    auto object = load_with(options, hook, way);
+    if (object) {
+      return object;
+    }
+    error = std::move(object).error();
   }
-  auto links = attach_always_on(skeleton, object.uses_tracefs ? &*tracefs : nullptr);
-  if (!links) {
-    return fail(std::move(links).error());
-  }
-  object.links = std::move(*links);
-  return object;
+  return fail(std::move(*error));
 }
 
 }  // namespace raceguard::kernel

@@ -21,7 +21,7 @@ struct BpfObject {
   std::unique_ptr<raceguard_bpf, SkeletonDeleter> skeleton;
   UprobeWay uprobe_way = UprobeWay::kMulti;
   std::vector<Link> links;  // task life and futex; after the skeleton, so that they go first
-  bool uses_tracefs = false;
+  FutexHook futex_hook = FutexHook::kFunction;
 };
 
 // Opens, checks the ABI, sizes the maps, loads, attaches task life and futex tracepoints.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Futex waits on the running kernel, by perf tracepoints and by the raw tracepoints of every system call.
+// Futex waits on the running kernel, by each way to see them.
 #include <signal.h>
 
 #include <cstring>
@@ -12,12 +12,17 @@
 namespace raceguard::test {
 namespace {
 
-class Contention : public testing::TestWithParam<bool> {
+class Contention : public testing::TestWithParam<kernel::FutexHook> {
  protected:
   static kernel::AttachmentOptions options() {
     kernel::AttachmentOptions options = small_options();
-    options.allow_tracefs = GetParam();
+    options.first_futex_hook = GetParam();
     return options;
+  }
+  void SetUp() override {
+    if (attachment_.futex_hook() != GetParam()) {
+      GTEST_SKIP() << "this kernel refuses fentry programs";
+    }
   }
   void watch(TargetProcess& target) {
     plan::PlanDifference difference;
@@ -45,8 +50,14 @@ class Contention : public testing::TestWithParam<bool> {
   kernel::Attachment attachment_ = open_or_throw(options());
 };
 
-INSTANTIATE_TEST_SUITE_P(BothTracepoints, Contention, testing::Values(true, false),
-                         [](const auto& way) { return way.param ? "Perf" : "Raw"; });
+INSTANTIATE_TEST_SUITE_P(EachHook, Contention,
+                         testing::Values(kernel::FutexHook::kFunction, kernel::FutexHook::kTracepoint,
+                                         kernel::FutexHook::kRawTracepoint),
+                         [](const auto& hook) {
+                           return hook.param == kernel::FutexHook::kFunction     ? "Function"
+                                  : hook.param == kernel::FutexHook::kTracepoint ? "Tracepoint"
+                                                                                 : "RawTracepoint";
+                         });
 
 TEST_P(Contention, AConvoyOnAMutexIsALockWithWaitsHoldersAndStacks) {
   watch(target_);

@@ -13,11 +13,12 @@
 	X(RG_DROP_CALL_UNMATCHED, "call_unmatched", "a return without a known entry (attached while in flight)") \
 	X(RG_DROP_CALL_EXPIRED, "call_expired", "a call that never returned (longjmp, exception, thread end)")   \
 	X(RG_DROP_STACK_FAULT, "stack_fault", "a user stack: reading it from the process failed")                \
-	X(RG_DROP_SAMPLED_OUT, "sampled_out", "a stack sample: its rate limit was spent")                        \
+	X(RG_DROP_SAMPLED_OUT, "sampled_out", "a stack sample: its rate limit was spent, or another was under way")  \
 	X(RG_DROP_FUNCTION_UNKNOWN, "function_unknown", "a hit of a probe that the plan no longer has")          \
 	X(RG_DROP_LOCK_FORGOTTEN, "lock_forgotten", "a wait's figures: its lock was forgotten during the wait")  \
 	X(RG_DROP_OWNER_FAULT, "owner_fault", "a lock's owner: reading it from the process failed")              \
-	X(RG_DROP_MAP_BUSY, "map_busy", "an entry: the kernel refused a map update for a reason other than full")
+	X(RG_DROP_MAP_BUSY, "map_busy", "an entry: the kernel refused a map update for a reason other than full") \
+	X(RG_DROP_PROGRAM_MISSED, "program_missed", "a hit: the kernel does not nest a program on one CPU (it counts that itself)")
 
 enum rg_drop_reason {
 #define RG_DROP_ENUM(name, label, help) name,
