@@ -164,6 +164,29 @@ void LockTable::forget_process(pid_t pid) {
   locks_.erase(first, last);
 }
 
+std::vector<LockId> LockTable::make_room() {
+  std::vector<LockId> given_up;
+  if (locks_.size() * 4 <= options_.max_locks * 3) {
+    return given_up;
+  }
+  std::vector<std::pair<std::uint64_t, LockId>> by_age;
+  by_age.reserve(locks_.size());
+  for (const auto& [id, lock] : locks_) {
+    if (lock.last.waiters == 0) {
+      by_age.emplace_back(lock.last.last_ns, id);
+    }
+  }
+  const std::size_t count = std::min(by_age.size(), std::max<std::size_t>(1, options_.max_locks / 4));
+  std::nth_element(by_age.begin(), by_age.begin() + static_cast<std::ptrdiff_t>(count), by_age.end());
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto lock = locks_.find(by_age[i].second);
+    sites_ -= lock->second.waiters.kept() + lock->second.holders.kept();
+    locks_.erase(lock);
+    given_up.push_back(by_age[i].second);
+  }
+  return given_up;
+}
+
 std::vector<LockFigures> LockTable::figures(std::size_t limit) const {
   std::vector<const Lock*> order;
   order.reserve(locks_.size());

@@ -78,6 +78,10 @@ class LockTable {
   // The process is gone or has exec'ed: its addresses mean nothing any more.
   void forget_process(pid_t pid);
 
+  // If the table is more than three quarters full, gives up the quarter that was not waited for longest, and returns
+  // it: the kernel's map should forget these too (Attachment::forget_locks), or they come back with the next reading.
+  std::vector<LockId> make_room();
+
   // The `limit` locks with the longest total wait, dearest first; locks before conditions.
   [[nodiscard]] std::vector<LockFigures> figures(std::size_t limit) const;
   // What the last update added; locks and conditions without a new wait are left out.

@@ -52,7 +52,17 @@ std::string site_text(const symbols::CodeSite& site) {
 
 std::string caller_text(const events::Stack& stack) {
   const std::size_t caller = events::first_caller(stack);
-  return caller < stack.reliable_frames ? site_text(stack.frames[caller]) : std::string{};
+  if (caller >= stack.reliable_frames) {
+    return {};
+  }
+  const symbols::CodeSite& site = stack.frames[caller];
+  // A stripped binary names only what it exports: the next name outwards tells more than an address.
+  for (std::size_t i = caller + 1; site.function.empty() && i < stack.reliable_frames; ++i) {
+    if (!stack.frames[i].function.empty()) {
+      return fmt::format("{}, called by {}", site_text(site), site_text(stack.frames[i]));
+    }
+  }
+  return site_text(site);
 }
 
 std::string duration_text(std::int64_t ns) {

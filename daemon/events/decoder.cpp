@@ -107,8 +107,7 @@ Stack Decoder::with_names(const UnwoundStack& unwound) {
   for (const Frame& frame : unwound.frames) {
     symbols::CodeSite site;
     if (frame.binary != nullptr && frame.address != 0) {
-      // The call, not the instruction after it: that may belong to the next line, or to the next function.
-      site = symboliser_.resolve(*frame.binary, frame.address - (frame.is_return_address ? 1 : 0));
+      site = symboliser_.resolve(*frame.binary, frame.address, frame.is_return_address);
     } else {
       site.address = frame.ip;
     }

@@ -32,8 +32,10 @@ class MappingSource {
 class Symboliser {
  public:
   virtual ~Symboliser() = default;
-  // The site of the instruction at `address` (virtual address in the file); only what is known is filled in.
-  [[nodiscard]] virtual symbols::CodeSite resolve(const targets::MappedBinary& binary, std::uint64_t address) = 0;
+  // The site of `address` (virtual address in the file); of a return address that of its call, which may be on another
+  // line, or in another function, than the instruction after it. Only what is known is filled in.
+  [[nodiscard]] virtual symbols::CodeSite resolve(const targets::MappedBinary& binary, std::uint64_t address,
+                                                  bool is_return_address) = 0;
 };
 
 struct DecoderCounters {

@@ -24,11 +24,12 @@ constexpr std::array kWaitFunctions = {
     WaitFunction{"cnd_wait", Match::kExact, WaitKind::kCondition},
     WaitFunction{"cnd_timedwait", Match::kExact, WaitKind::kCondition},
     WaitFunction{"sem_wait", Match::kExact, WaitKind::kCondition},
+    WaitFunction{"new_sem_wait", Match::kPrefix, WaitKind::kCondition},  // glibc's own name for sem_wait
     WaitFunction{"sem_timedwait", Match::kExact, WaitKind::kCondition},
     WaitFunction{"sem_clockwait", Match::kExact, WaitKind::kCondition},
     WaitFunction{"pthread_join", Match::kExact, WaitKind::kCondition},
     WaitFunction{"pthread_timedjoin_np", Match::kExact, WaitKind::kCondition},
-    WaitFunction{"pthread_clockjoin_np", Match::kExact, WaitKind::kCondition},
+    WaitFunction{"pthread_clockjoin_", Match::kPrefix, WaitKind::kCondition},
     WaitFunction{"thrd_join", Match::kExact, WaitKind::kCondition},
     WaitFunction{"pthread_barrier_wait", Match::kExact, WaitKind::kCondition},
     WaitFunction{"epoll_", Match::kPrefix, WaitKind::kCondition},
@@ -101,8 +102,11 @@ bool matches(std::string_view name, const WaitFunction& row) {
 
 std::string_view bare(std::string_view function) {
   function = function.substr(0, function.find('@'));
-  const std::size_t first = function.find_first_not_of('_');
-  return first == std::string_view::npos ? function : function.substr(first);
+  const auto trimmed = [](std::string_view name) {
+    return name.substr(std::min(name.find_first_not_of('_'), name.size()));
+  };
+  function = trimmed(function);
+  return function.starts_with("GI_") ? trimmed(function.substr(3)) : function;  // glibc's names for calls of its own
 }
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }

@@ -64,6 +64,18 @@ TEST(LockTable, ALockOnTheHeapIsNamedByWhoTookItFirst) {
   EXPECT_EQ(table.figures(1).at(0).name, "lock first taken in shop::restock() at server.cpp:88");
 }
 
+TEST(LockTable, AnUnnamedCallerIsToldWithTheNextNameOutwards) {
+  LockTable table(with_symbol());
+  symbols::CodeSite unnamed = samples::site("", "/usr/sbin/mariadbd");
+  unnamed.address = 0xde2b6d;
+  table.add(samples::waiter(
+      samples::stack({samples::site("pthread_mutex_lock"), unnamed, samples::site("", "/usr/sbin/mariadbd"),
+                      samples::site("ha_commit_trans(THD*, bool)", "/usr/sbin/mariadbd")}),
+      0x9000, 5));
+  EXPECT_EQ(table.figures(1).at(0).name,
+            "lock first taken in 0xde2b6d in mariadbd, called by ha_commit_trans()+0x0 in mariadbd");
+}
+
 TEST(LockTable, AnUntrustedStackNamesNothing) {
   LockTable table(with_symbol());
   events::Stack stack = samples::lock_stack(samples::site("garbage()"));
@@ -139,6 +151,25 @@ TEST(LockTable, AProcessThatIsGoneTakesItsLocksAlong) {
   for (const LockFigures& lock : table.figures(10)) {
     EXPECT_NE(lock.pid, 8);
   }
+}
+
+TEST(LockTable, MakesRoomByGivingUpTheLocksThatWereNotWaitedForLongest) {
+  LockTableOptions options = with_symbol();
+  options.max_locks = 8;
+  LockTable table(options);
+  std::vector<LockInput> readings;
+  for (std::uint64_t address = 1; address <= 7; ++address) {
+    readings.push_back(samples::lock(address, 1, 1000));
+    readings.back().counters.last_ns = 100 - address;
+  }
+  readings[6].counters.waiters = 1;
+  table.update(kNsPerSecond, std::span(readings).first(6));
+  EXPECT_TRUE(table.make_room().empty()) << "three quarters are not full";
+  table.update(kNsPerSecond, readings);
+  const auto given_up = table.make_room();
+  ASSERT_EQ(given_up.size(), 2U) << "the oldest has a waiter and stays";
+  EXPECT_EQ(given_up[0].address + given_up[1].address, 5U + 6U);
+  EXPECT_EQ(table.size(), 5U);
 }
 
 TEST(LockTable, IsBoundedAndCountsWhatDidNotFit) {

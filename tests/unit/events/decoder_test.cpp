@@ -28,7 +28,7 @@ class LateMappings final : public MappingSource {
 
 class FileNames final : public Symboliser {
  public:
-  symbols::CodeSite resolve(const targets::MappedBinary& binary, std::uint64_t address) override {
+  symbols::CodeSite resolve(const targets::MappedBinary& binary, std::uint64_t address, bool) override {
     symbols::CodeSite site;
     site.binary = binary.path;
     site.address = address;
@@ -84,6 +84,8 @@ TEST(WaitKind, IsToldByTheNamesOfFunctions) {
   EXPECT_EQ(wait_kind_of("pthread_mutex_lock@@GLIBC_2.2.5"), WaitKind::kLock);
   EXPECT_EQ(wait_kind_of("___pthread_mutex_lock"), WaitKind::kLock);
   EXPECT_EQ(wait_kind_of("__lll_lock_wait"), WaitKind::kLock);
+  EXPECT_EQ(wait_kind_of("__GI___lll_lock_wake"), WaitKind::kLock);
+  EXPECT_EQ(wait_kind_of("__"), std::nullopt);
   EXPECT_EQ(wait_kind_of("std::mutex::lock()"), WaitKind::kLock);
   EXPECT_EQ(wait_kind_of("ssux_lock_impl<true>::wr_wait(unsigned int)"), WaitKind::kLock);
   EXPECT_EQ(wait_kind_of("std::sys::sync::mutex::futex::Mutex::lock_contended"), WaitKind::kLock);
