@@ -104,10 +104,10 @@ seconds_seen() { wc -l <"$scratch/load.log"; }
 # Awaits COUNT seconds in a row, after line SKIP (default: from now on, without the second that is running) of which the
 # filter is true. Sets second_p99 to the greatest p99 of them.
 await_seconds() { # SECONDS WHAT COUNT FILTER [SKIP]
-  local skip=$((${5:-$(seconds_seen)} + 1))
-  seconds_hold() {
-    second_p99=$(jq -ers "[.[$skip:][]] | . as \$all | [range(0; length - $3 + 1) | \$all[.:. + $3] | select(all($4)) | map(.p99_ms) | max][0]" \
-      "$scratch/load.log")
-  }
+  skip=$((${5:-$(seconds_seen)} + 1)) count=$3 filter=$4
   await "$1" "$2" seconds_hold
+}
+seconds_hold() {
+  second_p99=$(jq -ers "[.[$skip:][]] | . as \$all | [range(0; length - $count + 1) | \$all[.:. + $count] | select(all($filter)) | map(.p99_ms) | max][0]" \
+    "$scratch/load.log")
 }
