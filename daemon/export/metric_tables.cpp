@@ -11,14 +11,22 @@ namespace {
 
 constexpr const char* kOther = "other";
 
+// The exported bucket of each of the ABI's buckets.
+std::array<std::uint8_t, RG_HISTOGRAM_BUCKETS> coarse_indices() {
+  std::array<std::uint8_t, RG_HISTOGRAM_BUCKETS> indices{};
+  for (std::uint32_t bucket = 0; bucket < RG_HISTOGRAM_BUCKETS; ++bucket) {
+    while (indices.at(bucket) < kBoundCount && rg_histogram_floor_ns(bucket) >= bound_ns(indices.at(bucket))) {
+      ++indices.at(bucket);
+    }
+  }
+  return indices;
+}
+
 std::array<std::uint64_t, kBoundCount + 1> coarse(const detect::Histogram& histogram) {
+  static const auto kIndices = coarse_indices();
   std::array<std::uint64_t, kBoundCount + 1> buckets{};
   for (std::uint32_t bucket = 0; bucket < RG_HISTOGRAM_BUCKETS; ++bucket) {
-    std::size_t index = 0;
-    while (index < kBoundCount && rg_histogram_floor_ns(bucket) >= bound_ns(index)) {
-      ++index;
-    }
-    buckets.at(index) += histogram.counts.at(bucket);
+    buckets.at(kIndices.at(bucket)) += histogram.counts.at(bucket);
   }
   return buckets;
 }
