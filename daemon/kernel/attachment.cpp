@@ -121,8 +121,8 @@ std::vector<Error> Attachment::apply(const plan::PlanDifference& difference) {
   for (const targets::ProcessId& id : difference.remove_targets) {
     collect(errors, impl_->remove_target(id.pid));
   }
-  for (const std::uint32_t function_id : difference.remove_functions) {
-    collect(errors, impl_->functions.remove(function_id));
+  for (Error& error : impl_->functions.remove(difference.remove_functions)) {
+    errors.push_back(std::move(error));
   }
   for (const plan::SwitchWord& word : difference.remove_words) {
     impl_->words.remove(word);

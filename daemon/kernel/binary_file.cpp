@@ -90,6 +90,10 @@ Result<BinaryFile> BinaryFile::open(const std::string& host_path, const plan::Bi
                     build_id.empty() ? "none" : build_id, expected.build_id.empty() ? "none" : expected.build_id),
         "Restart the service that still runs the old file");
   }
+  // A file that was just written (a package upgrade) may not be on disk yet, and probing such pages raised a kernel
+  // warning on ext4. Only dirty pages are written; the result does not matter.
+  static_cast<void>(::sync_file_range(fd.get(), 0, 0,
+                                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
   return BinaryFile(std::move(fd));
 }
 

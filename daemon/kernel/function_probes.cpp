@@ -128,16 +128,34 @@ std::optional<Error> FunctionProbes::update(const plan::FunctionProbe& probe) {
   return write_slot(probe, RG_SLOT_ACTIVE);
 }
 
-std::optional<Error> FunctionProbes::remove(std::uint32_t function_id) {
-  const auto found = links_.find(function_id);
-  if (found == links_.end()) {
-    return std::nullopt;  // its attach had failed
+std::vector<Error> FunctionProbes::remove(const std::vector<std::uint32_t>& function_ids) {
+  std::vector<Error> errors;
+  std::vector<Link> links;
+  for (const std::uint32_t function_id : function_ids) {
+    const auto found = links_.find(function_id);
+    if (found == links_.end()) {
+      continue;  // its attach had failed
+    }
+    plan::FunctionProbe unused;
+    unused.function_id = function_id;
+    if (auto error = write_slot(unused, RG_SLOT_FREE)) {
+      errors.push_back(std::move(*error));
+    }
+    links.push_back(std::move(found->second.at_entry));
+    links.push_back(std::move(found->second.at_return));
+    links_.erase(found);
   }
-  plan::FunctionProbe unused;
-  unused.function_id = function_id;
-  auto error = write_slot(unused, RG_SLOT_FREE);
-  links_.erase(found);
-  return error;
+  detach(std::move(links));
+  return errors;
+}
+
+FunctionProbes::~FunctionProbes() {
+  std::vector<Link> links;
+  for (auto& [function_id, pair] : links_) {
+    links.push_back(std::move(pair.at_entry));
+    links.push_back(std::move(pair.at_return));
+  }
+  detach(std::move(links));
 }
 
 Result<std::vector<FunctionReading>> FunctionProbes::read() const {

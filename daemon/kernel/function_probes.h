@@ -16,15 +16,19 @@ struct raceguard_bpf;
 
 namespace raceguard::kernel {
 
-// A function has two links of its own, entry and return, so that it can be removed alone. One link for many functions
-// attaches no faster (docs/bpf.md has the figures), and taking one function out would mean to attach the rest again.
+// A function has two links of its own, entry and return, so that it can be removed alone: a uprobe_multi link cannot
+// shrink. One link for all attaches no faster (16 functions: 14 ms, with 16 links 20 ms) and detaches faster (24 ms;
+// 16 links 124 ms, see detach()).
 class FunctionProbes {
  public:
   FunctionProbes(const raceguard_bpf& object, UprobeWay way, std::uint32_t max_functions);
+  ~FunctionProbes();
+  FunctionProbes(const FunctionProbes&) = delete;
+  FunctionProbes& operator=(const FunctionProbes&) = delete;
 
   [[nodiscard]] std::optional<Error> add(const plan::FunctionProbe& probe);
   [[nodiscard]] std::optional<Error> update(const plan::FunctionProbe& probe);  // thresholds only
-  [[nodiscard]] std::optional<Error> remove(std::uint32_t function_id);
+  [[nodiscard]] std::vector<Error> remove(const std::vector<std::uint32_t>& function_ids);
 
   [[nodiscard]] Result<std::vector<FunctionReading>> read() const;
   [[nodiscard]] std::size_t size() const { return links_.size(); }

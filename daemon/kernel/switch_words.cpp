@@ -32,10 +32,23 @@ std::optional<Error> check_marker(const BinaryFile& file, const plan::SwitchWord
 
 }  // namespace
 
-std::optional<Error> SwitchWords::bring_to(Word& word, unsigned value) const {
-  for (unsigned step = kMaxValue; step > value; --step) {
-    word.steps[step - 1].reset();
+SwitchWords::~SwitchWords() {
+  std::vector<Link> dropped;
+  for (Word& word : words_) {
+    lower_to(word, 0, dropped);
   }
+  detach(std::move(dropped));
+}
+
+void SwitchWords::lower_to(Word& word, unsigned value, std::vector<Link>& dropped) {
+  for (unsigned step = value; step < kMaxValue; ++step) {
+    if (word.steps[step]) {
+      dropped.push_back(std::move(word.steps[step]));
+    }
+  }
+}
+
+std::optional<Error> SwitchWords::raise_to(Word& word, unsigned value) const {
   const auto missing = [&word, value] {
     return std::any_of(word.steps.begin(), word.steps.begin() + value, [](const Link& link) { return !link; });
   };
@@ -75,11 +88,19 @@ std::optional<Error> SwitchWords::add(const plan::SwitchWord& word) {
   }
   words_.push_back(Word{word, {}});
   const auto value = values_.find(word.switch_name);
-  return value == values_.end() ? std::nullopt : bring_to(words_.back(), value->second);
+  return value == values_.end() ? std::nullopt : raise_to(words_.back(), value->second);
 }
 
 void SwitchWords::remove(const plan::SwitchWord& word) {
-  std::erase_if(words_, [&word](const Word& have) { return same_word(have.planned, word); });
+  std::vector<Link> dropped;
+  std::erase_if(words_, [&](Word& have) {
+    const bool same = same_word(have.planned, word);
+    if (same) {
+      lower_to(have, 0, dropped);
+    }
+    return same;
+  });
+  detach(std::move(dropped));
 }
 
 std::vector<Error> SwitchWords::set(const std::string& switch_name, unsigned value) {
@@ -90,14 +111,17 @@ std::vector<Error> SwitchWords::set(const std::string& switch_name, unsigned val
     return errors;
   }
   values_[switch_name] = value;
+  std::vector<Link> dropped;
   for (Word& word : words_) {
     if (word.planned.switch_name != switch_name) {
       continue;
     }
-    if (auto error = bring_to(word, value)) {
+    lower_to(word, value, dropped);
+    if (auto error = raise_to(word, value)) {
       errors.push_back(std::move(*error));
     }
   }
+  detach(std::move(dropped));
   return errors;
 }
 

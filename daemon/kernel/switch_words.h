@@ -21,10 +21,13 @@ namespace raceguard::kernel {
 class SwitchWords {
  public:
   SwitchWords(const bpf_program* marker_program, UprobeWay way) : program_(marker_program), way_(way) {}
+  ~SwitchWords();
+  SwitchWords(const SwitchWords&) = delete;
+  SwitchWords& operator=(const SwitchWords&) = delete;
 
   [[nodiscard]] std::optional<Error> add(const plan::SwitchWord& word);  // takes the switch's present value at once
   void remove(const plan::SwitchWord& word);
-  // 0, 1 or 2, in every binary that has the word.
+  // 0, 1 or 2 (passing through 1 between 0 and 2), in every binary that has the word.
   [[nodiscard]] std::vector<Error> set(const std::string& switch_name, unsigned value);
   [[nodiscard]] std::size_t size() const { return words_.size(); }
 
@@ -34,7 +37,8 @@ class SwitchWords {
     plan::SwitchWord planned;
     std::array<Link, kMaxValue> steps;
   };
-  [[nodiscard]] std::optional<Error> bring_to(Word& word, unsigned value) const;
+  [[nodiscard]] std::optional<Error> raise_to(Word& word, unsigned value) const;
+  static void lower_to(Word& word, unsigned value, std::vector<Link>& dropped);
 
   const bpf_program* program_;
   UprobeWay way_;
