@@ -92,8 +92,8 @@ Result<BinaryFile> BinaryFile::open(const std::string& host_path, const plan::Bi
   }
   // A file that was just written (a package upgrade) may not be on disk yet, and probing such pages raised a kernel
   // warning on ext4. Only dirty pages are written; the result does not matter.
-  static_cast<void>(::sync_file_range(fd.get(), 0, 0,
-                                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
+  static_cast<void>(::sync_file_range(
+      fd.get(), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
   return BinaryFile(std::move(fd));
 }
 

@@ -15,7 +15,8 @@ void detach(std::vector<Link> links) {
       links[i].reset();
     }
   };
-  std::vector<std::jthread> helpers;  // named by what they do for a few milliseconds; joined at the end of this function
+  std::vector<std::jthread>
+      helpers;  // named by what they do for a few milliseconds; joined at the end of this function
   for (std::size_t i = 1; i < std::min(kThreads, links.size()); ++i) {
     helpers.emplace_back(work);
   }
