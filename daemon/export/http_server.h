@@ -6,10 +6,9 @@
 // non-blocking sockets: at most 32 connections, each with 8 KiB for its request and 5 s of life to send it, 10 s to
 // take the answer; more connections wait in the kernel's backlog of 64.
 //
-// cpp-httplib was rejected after a look at 0.11 and 0.18: its time limits are per read, so a client that sends a byte a
-// second holds one of its worker threads for ever and two of them silence /metrics and the liveness probe; its queue
-// has no bound; a failed bind loses errno; and the hooks that would mend this have other signatures in Debian 13 than
-// in Debian 12.
+// cpp-httplib (0.11, Debian 12) was rejected: its time limits are per read, so a client that sends a byte a second
+// holds one of its worker threads for ever and two of them silence /metrics and the liveness probe; its queue has no
+// bound, and a failed bind loses errno.
 #pragma once
 
 #include <cstdint>
