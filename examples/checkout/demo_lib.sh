@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # What examples/checkout/demo is made of: telling, awaiting conditions, starting and ending programs.
-# Uses of the demo: $bin, $scratch, $begin_us, $pids, $awaited.
+# Uses of the demo: $bin, $scratch, $begin_us, $pids, $awaited; the demo uses $code_site, $second_p99, $complete.
+# shellcheck disable=SC2154,SC2034 # for that reason
 
 complete=0
 
@@ -15,7 +16,6 @@ elapsed() { local now=${EPOCHREALTIME/[.,]/}; printf '%d.%d' $(((now - begin_us)
 milliseconds() { printf '%.1f ms' "$1"; }
 
 # A frame of a stack as "function (file:line)", for jq.
-# shellcheck disable=SC2034 # the demo uses it
 code_site='"\(.function)" + (if .file then " (\(.file | split("/") | last):\(.line))" else "" end)'
 
 # ---- programs
