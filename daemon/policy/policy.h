@@ -123,6 +123,7 @@ struct DaemonSettings {
   std::uint32_t max_calls_in_flight = 65536;
   std::uint32_t ring_bytes = 4U << 20U;  // power of two
   std::uint32_t metrics_top_k = 20;      // locks and functions with an own label; the rest is "other"
+  friend bool operator==(const DaemonSettings&, const DaemonSettings&) = default;
 };
 
 struct Policy {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/check_policy.h"
+
+#include <unistd.h>
+
+#include <fmt/core.h>
+
+#include "daemon/plan/build_plan.h"
+#include "daemon/plan/symbol_source.h"
+#include "daemon/targets/target_set.h"
+
+namespace raceguard::app {
+
+int check_policy(const policy::Policy& policy) {
+  targets::TargetSet targets(policy.guards, targets::ProcessReader("/proc"), getpid());
+  if (const auto scanned = targets.scan(); !scanned) {
+    fmt::print(stderr, "{}\n", scanned.error().to_string());
+    return 2;
+  }
+  plan::SymbolSource symbols({});
+  const auto running = targets.list();
+  const plan::ProbePlan plan =
+      plan::build_plan(policy, running, symbols, {},
+                       {.max_functions = policy.daemon.max_functions, .max_targets = policy.daemon.max_targets});
+  int status = 0;
+  for (const plan::Omission& omission : plan.omissions) {
+    const bool mistake = omission.code == ErrorCode::kPolicyMatchesNothing;
+    fmt::print(stderr, "{}: policy {}: {}: {}\n", mistake ? "error" : "warning", omission.guard, omission.what,
+               omission.reason);
+    status = mistake ? 2 : status;
+  }
+  for (const plan::FunctionProbe& probe : plan.functions) {
+    fmt::print("would probe {} in {}: {} at +{:#x}\n", probe.symbol.demangled, probe.host_path, probe.site.instruction,
+               probe.site.function_offset);
+  }
+  fmt::print("{}: {} policies, {} running targets, {} functions\n", status == 0 ? "valid" : "not valid",
+             policy.guards.size(), running.size(), plan.functions.size());
+  return status;
+}
+
+}  // namespace raceguard::app

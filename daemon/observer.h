@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns what the kernel counted and recorded into figures and findings: events + detect.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "daemon/detect/findings.h"
+#include "daemon/detect/function_table.h"
+#include "daemon/detect/lock_table.h"
+#include "daemon/detect/switch_sums.h"
+#include "daemon/events/decoder.h"
+#include "daemon/events/names.h"
+#include "daemon/prober.h"
+#include "daemon/symbols/resolver.h"
+#include "daemon/target_mappings.h"
+
+namespace raceguard::app {
+
+class Observer {
+ public:
+  // `targets` must outlive this object.
+  Observer(const targets::TargetSet& targets, std::uint32_t max_locks);
+  Observer(const Observer&) = delete;  // its tables hold callbacks to its names
+  Observer& operator=(const Observer&) = delete;
+
+  // Reads every record that waits in the ring; process events go to `on_process`.
+  [[nodiscard]] Result<void> drain(kernel::Attachment& attachment,
+                                   const std::function<void(const events::ProcessEvent&)>& on_process);
+  // Once a tick: reads the kernel's counters.
+  [[nodiscard]] Result<void> read(kernel::Attachment& attachment, std::int64_t now_ns);
+  // Follows a change of the plan.
+  void follow(const ProbeChanges& changes);
+
+  // The tick's findings; those that are new, for the log.
+  std::vector<detect::Finding> judge(std::int64_t now_ns, std::int64_t realtime_ns);
+
+  [[nodiscard]] detect::SwitchSums sums(const detect::SwitchFeed& feed) const;
+  [[nodiscard]] const detect::FunctionTable& functions() const { return functions_; }
+  [[nodiscard]] const detect::LockTable& locks() const { return locks_; }
+  [[nodiscard]] std::vector<detect::Finding> findings() const { return book_.list(); }
+  [[nodiscard]] const events::DecoderCounters& decoder_counters() const { return decoder_.counters(); }
+
+ private:
+  [[nodiscard]] Result<void> make_room(kernel::Attachment& attachment);
+  [[nodiscard]] detect::LockTableOptions lock_options(std::uint32_t max_locks);
+
+  const targets::TargetSet& targets_;
+  TargetMappings mappings_;
+  symbols::Resolver resolver_;
+  events::ResolverSymboliser symboliser_;
+  events::Decoder decoder_;
+  detect::LockTable locks_;
+  detect::FunctionTable functions_;
+  detect::FindingBook book_;
+};
+
+}  // namespace raceguard::app

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/pipeline.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <nlohmann/json.hpp>
+
+#include "daemon/control_request.h"
+#include "daemon/export/json_views.h"
+#include "daemon/policy/load.h"
+#include "daemon/version.h"
+
+namespace raceguard::app {
+namespace {
+
+constexpr std::int64_t kExpiryPeriodNs = kNsPerSecond;  // walking the calls in flight costs a system call each
+constexpr std::size_t kLocksPublished = 200;            // the dearest; metrics and views show fewer
+
+}  // namespace
+
+Pipeline::Pipeline(policy::Policy policy, std::vector<std::filesystem::path> config, Prober& prober, SwitchDesk& desk,
+                   exporting::SnapshotSource& source, const Clock& clock)
+    : policy_(std::move(policy)),
+      config_(std::move(config)),
+      prober_(prober),
+      observer_(prober_.targets(), policy_.daemon.max_locks),
+      desk_(desk),
+      source_(source),
+      clock_(clock),
+      started_realtime_ns_(clock.realtime_ns()) {}
+
+Result<void> Pipeline::start() {
+  auto changes = prober_.scan();
+  if (!changes) {
+    return fail(std::move(changes.error()));
+  }
+  follow(*changes);
+  for (const plan::Omission& omission : prober_.plan().omissions) {
+    spdlog::warn("policy {}: {} left out: {}", omission.guard, omission.what, omission.reason);
+  }
+  desk_.note("start", {{"version", kVersion}, {"pid", getpid()}, {"targets", prober_.targets().size()}});
+  desk_.flush_evidence();
+  ready_ = true;
+  publish();
+  return {};
+}
+
+void Pipeline::follow(const ProbeChanges& changes) {
+  observer_.follow(changes);
+  for (const pid_t pid : changes.forget_processes) {
+    if (auto forgotten = prober_.attachment().forget_process(pid); !forgotten) {
+      report("forgetting a process", forgotten.error());
+    }
+  }
+  for (const Error& error : changes.errors) {
+    spdlog::error("{}", error.to_string());
+  }
+  if (!changes.difference.add_words.empty()) {
+    desk_.reapply_words();
+  }
+  const auto& difference = changes.difference;
+  if (!difference.add_functions.empty() || !difference.remove_functions.empty()) {
+    spdlog::info("probes: {} functions set, {} removed, {} targets", difference.add_functions.size(),
+                 difference.remove_functions.size(), prober_.targets().size());
+  }
+}
+
+// The same trouble at every tick is one line in the log.
+void Pipeline::report(const char* what, const Error& error) {
+  const std::string text = fmt::format("{}: {}", what, error.to_string());
+  if (text != last_report_) {
+    spdlog::error("{}", text);
+    last_report_ = text;
+  }
+}
+
+void Pipeline::drain() {
+  if (auto drained = observer_.drain(prober_.attachment(), [this](const auto& event) { prober_.on_event(event); });
+      !drained) {
+    report("reading the ring", drained.error());
+  }
+}
+
+void Pipeline::tick() {
+  const std::int64_t begin_ns = clock_.monotonic_ns();
+  drain();
+  follow(prober_.update());
+  if (auto read = observer_.read(prober_.attachment(), begin_ns); !read) {
+    report("reading the kernel's counters", read.error());
+  }
+  if (begin_ns >= next_expiry_ns_) {
+    next_expiry_ns_ = begin_ns + kExpiryPeriodNs;
+    if (auto expired = prober_.attachment().expire_calls(begin_ns, policy_.daemon.call_expiry_ns); !expired) {
+      report("expiring calls", expired.error());
+    }
+  }
+  for (const detect::Finding& finding : observer_.judge(begin_ns, clock_.realtime_ns())) {
+    spdlog::warn("{}", finding.text);
+  }
+  desk_.tick([this](const detect::SwitchFeed& feed) { return observer_.sums(feed); });
+  desk_.flush_evidence();
+  ++ticks_;
+  longest_tick_ns_ = std::max(longest_tick_ns_, clock_.monotonic_ns() - begin_ns);
+  publish();
+}
+
+void Pipeline::heartbeat() { desk_.heartbeat(); }
+
+void Pipeline::rescan() {
+  auto changes = prober_.scan();
+  if (!changes) {
+    report("scanning /proc", changes.error());
+    return;
+  }
+  follow(*changes);
+}
+
+Result<void> Pipeline::reload() {
+  desk_.reopen_evidence();
+  auto loaded = policy::load_policy(config_);
+  if (!loaded) {
+    ++reload_failures_;
+    policy_error_ = loaded.error().to_string();
+    spdlog::error("reload refused, the old policy stays in force:\n{}", policy_error_);
+    desk_.note("reload", {{"ok", false}, {"error", policy_error_}});
+    return fail(loaded.error().to_error());
+  }
+  auto changes = prober_.reload(*loaded);
+  if (!changes) {
+    ++reload_failures_;
+    policy_error_ = changes.error().to_string();
+    return fail(std::move(changes.error()));
+  }
+  const policy::DaemonSettings kept = policy_.daemon;  // sizes and paths are fixed when the daemon starts
+  policy_ = std::move(*loaded);
+  if (policy_.daemon != kept) {
+    spdlog::warn("changes of the daemon: section take effect at the next start");
+    policy_.daemon = kept;
+  }
+  ++policy_generation_;
+  policy_error_.clear();
+  follow(*changes);
+  desk_.reload(policy_);
+  desk_.note("reload", {{"ok", true}, {"generation", policy_generation_}});
+  spdlog::info("policy reloaded: {}", status_line());
+  return {};
+}
+
+Result<nlohmann::json> Pipeline::control(const std::string& method, const nlohmann::json& params,
+                                         const exporting::Peer& peer) {
+  if (method == "reload") {
+    if (auto reloaded = reload(); !reloaded) {
+      return fail(std::move(reloaded.error()));
+    }
+    return nlohmann::json{{"generation", policy_generation_}};
+  }
+  auto request = decode_switch_request(method, params);
+  if (!request) {
+    return fail(std::move(request.error()));
+  }
+  auto decision = method == "force"
+                      ? desk_.force(request->name, request->state, peer.actor(), request->reason, request->ttl_ns)
+                      : desk_.release(request->name, peer.actor(), request->reason);
+  if (!decision) {
+    return fail(std::move(decision.error()));
+  }
+  desk_.flush_evidence();
+  publish();
+  return exporting::decision_json(*decision);
+}
+
+void Pipeline::stop(const std::string& why) {
+  desk_.note("stop", {{"reason", why}});
+  desk_.flush_evidence();
+}
+
+std::string Pipeline::status_line() const {
+  return fmt::format("{} targets, {} functions probed, {} switches", prober_.targets().size(),
+                     prober_.plan().functions.size(), desk_.views().size());
+}
+
+void Pipeline::publish() {
+  auto snapshot = std::make_shared<exporting::Snapshot>();
+  snapshot->time_ns = clock_.monotonic_ns();
+  snapshot->realtime_ns = clock_.realtime_ns();
+  snapshot->started_realtime_ns = started_realtime_ns_;
+  snapshot->version = kVersion;
+  snapshot->pid = getpid();
+  snapshot->ready = ready_;
+  snapshot->not_ready_reason = ready_ ? "" : "starting";
+  snapshot->policy_generation = policy_generation_;
+  snapshot->policy_reload_failures = reload_failures_;
+  snapshot->policy_error = policy_error_;
+  snapshot->uprobe_multi = prober_.attachment().uses_uprobe_multi();
+  for (targets::Target& target : prober_.targets().list()) {
+    exporting::TargetView view{.target = std::move(target), .functions_probed = 0};
+    view.functions_probed = static_cast<std::uint64_t>(
+        std::count_if(prober_.plan().functions.begin(), prober_.plan().functions.end(),
+                      [&](const auto& probe) { return probe.guard_index == view.target.guard_index; }));
+    snapshot->targets.push_back(std::move(view));
+  }
+  snapshot->functions = observer_.functions().figures();
+  snapshot->probes = prober_.plan().functions;
+  snapshot->omissions = prober_.plan().omissions;
+  snapshot->locks = observer_.locks().figures(kLocksPublished);
+  snapshot->findings = observer_.findings();
+  snapshot->switches = desk_.views();
+  for (exporting::SwitchView& view : snapshot->switches) {
+    view.words = prober_.words_of(view.name);
+  }
+  if (auto drops = prober_.attachment().read_drops(); drops) {
+    snapshot->drops = std::move(*drops);
+  } else {
+    report("reading the loss counters", drops.error());
+  }
+  const exporting::EvidenceWriter& evidence = desk_.evidence();
+  snapshot->evidence_records = evidence.written();
+  snapshot->evidence_lost = evidence.lost();
+  snapshot->evidence_pending = evidence.pending();
+  snapshot->evidence_last_seq = evidence.last_seq();
+  snapshot->evidence_last_hash = evidence.last_hash();
+  snapshot->events_decoded = observer_.decoder_counters().decoded;
+  snapshot->stacks_untrusted = observer_.decoder_counters().untrusted;
+  snapshot->ticks = ticks_;
+  snapshot->tick_ns_max = longest_tick_ns_;
+  source_.publish(std::move(snapshot));
+}
+
+}  // namespace raceguard::app

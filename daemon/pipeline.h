@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// One guard at work: the stages in the data's order, driven by the loop, seen from outside as Snapshots.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "daemon/export/peer.h"
+#include "daemon/export/snapshot.h"
+#include "daemon/export/snapshot_source.h"
+#include "daemon/observer.h"
+#include "daemon/prober.h"
+#include "daemon/switch_desk.h"
+#include "raceguard/clock.h"
+
+namespace raceguard::app {
+
+class Pipeline {
+ public:
+  // `config`: the files and directories that a reload reads again. The references must outlive the pipeline.
+  Pipeline(policy::Policy policy, std::vector<std::filesystem::path> config, Prober& prober, SwitchDesk& desk,
+           exporting::SnapshotSource& source, const Clock& clock);
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  // First scan and attach. What single processes or functions refuse is logged, not fatal.
+  [[nodiscard]] Result<void> start();
+
+  void drain();      // the ring has records
+  void tick();       // daemon.tick: counters, judgement, decisions, snapshot
+  void heartbeat();  // daemon.heartbeat: the shared page
+  void rescan();     // now and then: what events missed
+
+  // Reads the policy again and swaps plans. A bad policy changes nothing.
+  [[nodiscard]] Result<void> reload();
+  // The acting methods of the control socket: force, release, reload.
+  [[nodiscard]] Result<nlohmann::json> control(const std::string& method, const nlohmann::json& params,
+                                               const exporting::Peer& peer);
+  // Notes the end in the evidence file.
+  void stop(const std::string& why);
+
+  [[nodiscard]] std::string status_line() const;
+  [[nodiscard]] int ring_fd() { return prober_.attachment().ring_epoll_fd(); }
+
+ private:
+  void follow(const ProbeChanges& changes);
+  void report(const char* what, const Error& error);
+  void publish();
+
+  policy::Policy policy_;
+  std::vector<std::filesystem::path> config_;
+  Prober& prober_;
+  Observer observer_;
+  SwitchDesk& desk_;
+  exporting::SnapshotSource& source_;
+  const Clock& clock_;
+
+  std::int64_t started_realtime_ns_ = 0;
+  bool ready_ = false;
+  std::uint64_t policy_generation_ = 1;
+  std::uint64_t reload_failures_ = 0;
+  std::string policy_error_;
+  std::uint64_t ticks_ = 0;
+  std::int64_t longest_tick_ns_ = 0;
+  std::int64_t next_expiry_ns_ = 0;
+  std::string last_report_;
+};
+
+}  // namespace raceguard::app

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps the kernel in line with the policy and the processes that run: targets + plan + attachment.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "daemon/events/event.h"
+#include "daemon/kernel/attachment.h"
+#include "daemon/plan/build_plan.h"
+#include "daemon/plan/symbol_source.h"
+#include "daemon/policy/policy.h"
+#include "daemon/targets/target_set.h"
+#include "raceguard/error.h"
+
+namespace raceguard::app {
+
+// What a change of the plan asks of the rest of the daemon.
+struct ProbeChanges {
+  std::vector<pid_t> forget_processes;  // gone, or another program since an exec
+  plan::PlanDifference difference;
+  std::vector<Error> errors;  // what the kernel refused; the rest is done
+};
+
+class Prober {
+ public:
+  Prober(const policy::Policy& policy, kernel::Attachment attachment, const symbols::KernelTreatment& treatment);
+
+  // Lists /proc, plans and attaches: at start, then now and then for what events missed.
+  [[nodiscard]] Result<ProbeChanges> scan();
+  [[nodiscard]] Result<ProbeChanges> reload(const policy::Policy& policy);
+
+  // Takes an event in; what follows from it is done by the next update().
+  void on_event(const events::ProcessEvent& event);
+  // Once a tick: plans anew if targets changed or are settling.
+  [[nodiscard]] ProbeChanges update();
+
+  [[nodiscard]] const targets::TargetSet& targets() const { return targets_; }
+  [[nodiscard]] const plan::ProbePlan& plan() const { return plan_; }
+  [[nodiscard]] kernel::Attachment& attachment() { return attachment_; }
+  [[nodiscard]] std::uint32_t words_of(const std::string& switch_name) const;
+
+ private:
+  [[nodiscard]] ProbeChanges replan();
+
+  policy::Policy policy_;
+  kernel::Attachment attachment_;
+  targets::TargetSet targets_;
+  plan::SymbolSource symbols_;
+  plan::PlanLimits limits_;
+  plan::ProbePlan plan_;
+  targets::TargetChanges pending_;
+};
+
+}  // namespace raceguard::app
