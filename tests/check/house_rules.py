@@ -15,7 +15,7 @@ CONFINED = {
     "prometheus/": ("daemon/export/", "tests/unit/export/"),
     "bpf/libbpf.h": ("daemon/kernel/", "tests/bpf/"),
     "Zydis/": ("daemon/symbols/",),
-    "systemd/": ("daemon/export/", "daemon/service_loop", "tests/unit/export/"),
+    "systemd/": ("daemon/export/", "daemon/service_loop", "tests/unit/export/", "tests/unit/ctl/fake_daemon"),
 }
 MAX_LINES = 500
 

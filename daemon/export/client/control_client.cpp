@@ -27,7 +27,7 @@ std::string connect_remedy(int errno_value) {
   switch (errno_value) {
     case ENOENT:
     case ECONNREFUSED:
-      return "Is raceguardd running? See 'systemctl status raceguard', or name its socket with --socket";
+      return "Is raceguardd running? See 'systemctl status raceguard', or name its run directory with --run-directory";
     case EACCES:
     case EPERM:
       return "Run this as root or as a member of the daemon's control group (default: raceguard)";
@@ -47,7 +47,7 @@ Result<ControlClient> ControlClient::connect(const std::string& path) {
     return fail(ErrorCode::kDaemonUnreachable,
                 fmt::format("cannot connect to control socket '{}': the path must have 1 to {} bytes", path,
                             sizeof(address.sun_path) - 1),
-                "Name the socket with --socket");
+                "Name a shorter directory with --run-directory");
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

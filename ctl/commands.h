@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every command of raceguardctl, as data: ctl/command_line.cpp makes the command line and its help from this table.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "ctl/invocation.h"
+
+namespace raceguard::ctl {
+
+enum class Arity {
+  kNone,    // not there
+  kOne,     // a positional argument
+  kMany,    // one or more of them
+  kOption,  // --name VALUE
+  kNeeded,  // --name VALUE, must be given
+  kFlag,    // --name
+};
+
+struct Argument {
+  std::string_view name;  // "switch", or with its other spellings "--for,--ttl"; the value is kept by the first
+  Arity arity = Arity::kNone;
+  std::string_view help;
+  std::string_view allowed;  // "open closed": one of these words; empty: any
+};
+
+inline constexpr std::size_t kMostArguments = 4;
+
+struct Command {
+  std::string_view name;
+  std::string_view help;
+  int (*run)(const Invocation&);
+  std::array<Argument, kMostArguments> arguments{};
+};
+
+int run_view(const Invocation& invocation);  // status targets locks functions switches findings explain
+int run_force(const Invocation& invocation);
+int run_release(const Invocation& invocation);
+int run_reload(const Invocation& invocation);
+int run_verify(const Invocation& invocation);
+int run_sites(const Invocation& invocation);
+
+inline constexpr Argument kLimit{"--limit", Arity::kOption, "at most so many, the dearest first (1 to 100000)", {}};
+inline constexpr Argument kSwitch{"switch", Arity::kOne, "its name, as 'raceguardctl switches' shows it", {}};
+
+inline constexpr std::array kCommands = {
+    Command{"status", "what the daemon does, and what it could not do", run_view, {}},
+    Command{"targets", "the processes that it guards", run_view, {}},
+    Command{"locks", "contended locks, with who waits and who holds", run_view, {kLimit}},
+    Command{"functions", "guarded functions with their latencies and errors", run_view, {kLimit}},
+    Command{"switches", "switches and their states", run_view, {}},
+    Command{"findings", "what was detected", run_view, {}},
+    Command{"explain", "why a switch is where it is, and what would change it", run_view, {kSwitch}},
+    Command{"force",
+            "open or close a switch by hand, whatever is measured",
+            run_force,
+            {kSwitch, Argument{"state", Arity::kOne, "open: applications take their fallback", "open closed"},
+             Argument{"--reason", Arity::kNeeded, "why, for the evidence file and for who reads 'explain'", {}},
+             Argument{"--for,--ttl", Arity::kOption, "for so long (10m, 2h); without it until 'release'", {}}}},
+    Command{"release", "give a forced switch back to its breaker", run_release, {kSwitch}},
+    Command{"reload", "read the policy again; a bad one changes nothing", run_reload, {}},
+    Command{"verify",
+            "check an evidence file's chain; names the first line that was changed or is missing",
+            run_verify,
+            {Argument{"file", Arity::kOne, "evidence file", {}},
+             Argument{"--after", Arity::kOption, "hash that the rotated file before this one ends with", {}},
+             Argument{"--last", Arity::kOption, "hash that it must end with; default: asked of the daemon", {}}}},
+    Command{
+        "sites",
+        "where a probe on a function would sit, and why there",
+        run_sites,
+        {Argument{"binary", Arity::kOne, "ELF file", {}},
+         Argument{"symbol", Arity::kOne, "function or glob, mangled or demangled", {}},
+         Argument{"--entry-only", Arity::kFlag, "for a probe that does not need the return (counts calls only)", {}}}},
+};
+
+}  // namespace raceguard::ctl

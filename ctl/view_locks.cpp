@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Locks with the code sites of those who wait and those who hold.
+#include <fmt/format.h>
+
+#include "ctl/view_parts.h"
+#include "ctl/views.h"
+#include "daemon/events/lock_functions.h"
+
+namespace raceguard::ctl {
+namespace {
+
+constexpr std::size_t kSitesShown = 3;   // of waiters, of holders; -o json has all
+constexpr std::size_t kFramesShown = 4;  // of a stack, from the one who called the lock on
+constexpr std::size_t kWherePlace = 12;  // columns before a site
+
+std::string frame_text(const Doc& frame, std::size_t width) {
+  std::string function = short_function(frame.text("function"));
+  if (function.empty()) {
+    function = frame.text("address", "?");
+  } else if (!frame.has("line") && frame.number("function_offset") > 0) {
+    function += fmt::format("+{:#x}", static_cast<unsigned long>(frame.number("function_offset")));
+  }
+  const std::string place = frame.has("line")
+                                ? fmt::format("{}:{:.0f}", file_name(frame.text("file")), frame.number("line"))
+                                : file_name(frame.text("binary"));
+  const std::size_t room = width > columns_of(place) + 24 ? width - columns_of(place) - 2 : 22;
+  return fmt::format("{}  {}", cut_middle(function, room), place);
+}
+
+// The innermost frames are the lock's own (pthread_mutex_lock, futex_wait): nobody looks for those.
+std::size_t first_caller(const std::vector<Doc>& frames) {
+  std::size_t first = 0;
+  while (first + 1 < frames.size() && events::wait_kind_of(frames[first].text("function"))) {
+    ++first;
+  }
+  return first;
+}
+
+void add_site(Table& table, const Doc& site, std::string_view role, const Style& style) {
+  const Doc stack = site.at("stack");
+  const std::vector<Doc> frames = stack.list("frames");
+  const std::size_t first = first_caller(frames);
+  const double waited = site.number("total_wait_seconds");
+  std::string figures = fmt::format("{}x", count(site.number("count")));
+  figures += waited > 0 ? fmt::format(", {}", duration(waited)) : "";
+  figures += stack.text("trust") == "untrusted" ? style.paint("  stack not trusted", Tone::kWarn) : "";
+  if (frames.empty()) {
+    table.note(fmt::format("  {:<{}}unknown  {}", role, kWherePlace - 2, figures));
+    return;
+  }
+  const std::size_t room = style.width > 60 ? style.width - kWherePlace - 26 : 34;
+  table.note(fmt::format("  {:<{}}{}  {}", role, kWherePlace - 2, frame_text(frames[first], room), figures));
+  for (std::size_t i = first + 1; i < std::min(frames.size(), first + kFramesShown); ++i) {
+    table.note(style.paint(fmt::format("{:{}}from {}", "", kWherePlace, frame_text(frames[i], room - 5)), Tone::kDim));
+  }
+}
+
+void add_sites(Table& table, const Doc& lock, const char* key, std::string_view role, const Style& style) {
+  const std::vector<Doc> sites = lock.list(key);
+  for (std::size_t i = 0; i < std::min(sites.size(), kSitesShown); ++i) {
+    add_site(table, sites[i], role, style);
+  }
+  if (sites.size() > kSitesShown) {
+    table.note(fmt::format("{:{}}and {} more", "", kWherePlace,
+                           plural(static_cast<double>(sites.size() - kSitesShown), "site")));
+  }
+}
+
+}  // namespace
+
+std::string locks_text(const Doc& document, const Style& style) {
+  Table table({{"LOCK", Align::kLeft, true},
+               {"WAITS", Align::kRight},
+               {"NOW", Align::kRight},
+               {"TOTAL", Align::kRight},
+               {"P50", Align::kRight},
+               {"P99", Align::kRight},
+               {"MAX", Align::kRight},
+               {"PID", Align::kRight},
+               {"GUARD", Align::kLeft, true}},
+              style);
+  std::size_t conditions = 0;
+  const std::vector<Doc> locks = document.list("locks");
+  for (const Doc& lock : locks) {
+    if (lock.text("kind") == "condition") {
+      ++conditions;  // idling threads; beside contended locks they are noise
+      continue;
+    }
+    const Doc wait = lock.at("wait_seconds");
+    table.row({lock.text("name", lock.text("address")), count(lock.number("waits")), count(lock.number("waiting_now")),
+               duration(wait.number("total")), duration(wait.number("p50")), duration(wait.number("p99")),
+               duration(wait.number("max")), count(lock.number("pid")), lock.text("guard")},
+              Tone::kBold);
+    add_sites(table, lock, "waiters", "waits in", style);
+    add_sites(table, lock, "holders", "held by", style);
+  }
+  std::string text = table.empty() ? "no contended locks\n" : table.render();
+  if (conditions > 0) {
+    text += fmt::format("{} not shown: threads idle on them (-o json has them)\n",
+                        plural(static_cast<double>(conditions), "condition variable"));
+  }
+  const double total = document.number("total");
+  if (total > static_cast<double>(locks.size())) {
+    text += fmt::format("the {} of {} with the longest total wait; --limit N shows more\n", locks.size(), count(total));
+  }
+  return text;
+}
+
+}  // namespace raceguard::ctl

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/view_parts.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace raceguard::ctl {
+
+std::string state_words(const std::string& state) { return state == "half_open" ? "half-open" : state; }
+
+Tone state_tone(const std::string& state) {
+  return state == "open" ? Tone::kBad : state == "half_open" ? Tone::kWarn : Tone::kPlain;
+}
+
+std::string measured_name(const std::string& what) {
+  std::string words = what.ends_with("_seconds") ? what.substr(0, what.size() - 8) : what;
+  std::replace(words.begin(), words.end(), '_', ' ');
+  return words;
+}
+
+std::string measured_value(const std::string& what, double value) {
+  if (what.ends_with("_seconds")) {
+    return duration(value);
+  }
+  return what.ends_with("_ratio") ? percent(value) : fmt::format("{:.3g}", value);
+}
+
+std::string age_of(const Doc& document, const Doc& member, const char* key) {
+  const auto now = document.time("time");
+  const auto then = member.time(key);
+  return now && then ? ago(*now - *then) : "-";
+}
+
+std::string clock_of(const Doc& document, const Doc& member, const char* key) {
+  const std::string time = member.text(key);
+  if (time.size() < 19) {
+    return "-";
+  }
+  const bool same_day = document.text("time").substr(0, 10) == time.substr(0, 10);
+  return same_day ? time.substr(11, 8) : time.substr(0, 10) + " " + time.substr(11, 8);
+}
+
+std::string short_function(const std::string& function) {
+  if (!function.ends_with(')') && !function.ends_with("const")) {
+    return function;
+  }
+  int depth = 0;
+  for (std::size_t i = function.rfind(')') + 1; i-- > 0;) {
+    depth += function[i] == ')' ? 1 : function[i] == '(' ? -1 : 0;
+    if (depth == 0) {
+      return i == 0 ? function : function.substr(0, i);
+    }
+  }
+  return function;
+}
+
+std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace raceguard::ctl

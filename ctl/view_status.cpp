@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// status, targets and findings.
+#include <fmt/format.h>
+
+#include "ctl/view_parts.h"
+#include "ctl/views.h"
+
+namespace raceguard::ctl {
+namespace {
+
+std::string line(std::string_view title, const std::string& text) { return fmt::format("{:<11}{}\n", title, text); }
+
+std::string drops_line(const Doc& document) {
+  std::string text;
+  for (const auto& [reason, number] : document.entries("drops")) {
+    if (const double lost = number.number().value_or(0); lost > 0) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count(lost), reason);
+    }
+  }
+  return text.empty() ? "nothing" : text;
+}
+
+std::string policy_line(const Doc& policy, const Style& style) {
+  std::string text = fmt::format("generation {}", count(policy.number("generation")));
+  if (const double failures = policy.number("reload_failures"); failures > 0) {
+    text += fmt::format(", {}", plural(failures, "failed reload"));
+  }
+  if (policy.has("last_error")) {
+    text += style.paint("; the last reload was refused, the policy before it is in force:", Tone::kBad) +
+            fmt::format("\n{:<11}{}", "", policy.text("last_error"));
+  }
+  return text;
+}
+
+std::string evidence_line(const Doc& evidence, const Style& style) {
+  std::string text = plural(evidence.number("records"), "record");
+  if (const double pending = evidence.number("pending"); pending > 0) {
+    text += fmt::format(", {} wait for the disk", count(pending));
+  }
+  if (const double lost = evidence.number("lost"); lost > 0) {
+    text += ", " + style.paint(fmt::format("{} could not be written", count(lost)), Tone::kBad);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string status_text(const Doc& document, const Style& style) {
+  const Doc counts = document.at("counts");
+  const bool ready = document.flag("ready");
+  std::string text = fmt::format(
+      "raceguardd {} is {}, pid {}, up {}\n", document.text("version"),
+      ready ? style.paint("ready", Tone::kGood)
+            : style.paint("not ready", Tone::kBad) + " (" + document.text("not_ready_reason", "no reason given") + ")",
+      count(document.number("pid")), duration(document.number("uptime_seconds")));
+  text += line("policy", policy_line(document.at("policy"), style));
+  text +=
+      line("watches", fmt::format("{}, {} ({}), {}", plural(counts.number("targets"), "process"),
+                                  plural(counts.number("functions"), "function"),
+                                  plural(counts.number("probes"), "probe"), plural(counts.number("locks"), "lock")));
+  const double not_closed = counts.number("switches_not_closed");
+  text += line("switches", fmt::format("{}, {}", plural(counts.number("switches"), "switch"),
+                                       style.paint(fmt::format("{} not closed", count(not_closed)),
+                                                   not_closed > 0 ? Tone::kBad : Tone::kPlain)));
+  text += line("now", fmt::format("{} wait for a lock, {}", plural(counts.number("lock_waiters"), "thread"),
+                                  plural(counts.number("findings"), "finding")));
+  text += line("evidence", evidence_line(document.at("evidence"), style));
+  text += line("lost", drops_line(document));
+  const Doc events = document.at("events");
+  text +=
+      line("stacks", fmt::format("{} decoded, {} with an untrusted stack", plural(events.number("decoded"), "event"),
+                                 count(events.number("stacks_untrusted"))));
+  text += line("loop", fmt::format("{}, the longest took {}", plural(document.at("loop").number("ticks"), "tick"),
+                                   duration(document.at("loop").number("longest_tick_seconds"))));
+  text += line("kernel", document.at("kernel").flag("uprobe_multi") ? "probes by uprobe_multi"
+                                                                    : "probes by single perf events (no uprobe_multi)");
+  for (const Doc& omission : document.list("omissions")) {
+    text += wrap(fmt::format("not watched: {} of {}: {}", omission.text("what"), omission.text("guard"),
+                             omission.text("reason")),
+                 style.width, 0);
+  }
+  return text;
+}
+
+std::string targets_text(const Doc& document, const Style& style) {
+  Table table({{"PID", Align::kRight},
+               {"NAME"},
+               {"GUARD"},
+               {"PROBES", Align::kRight},
+               {"UNIT", Align::kLeft, true},
+               {"PROGRAM", Align::kLeft, true}},
+              style);
+  for (const Doc& target : document.list("targets")) {
+    table.row({count(target.number("pid")), target.text("comm"), target.text("guard"),
+               count(target.number("functions_probed")), target.text("systemd_unit", "-"), target.text("exe")});
+    for (const Doc& binary : target.list("binaries")) {
+      if (binary.flag("deleted")) {
+        table.note(style.paint("  deleted or replaced on disk, not probed: ", Tone::kWarn) + binary.text("path"));
+      }
+    }
+  }
+  return table.empty() ? "no process matches the policy; 'raceguardctl check FILE' shows what a policy selects\n"
+                       : table.render();
+}
+
+std::string findings_text(const Doc& document, const Style& style) {
+  std::string text;
+  for (const Doc& finding : document.list("findings")) {
+    std::string kind = finding.text("kind");
+    text += style.paint(fmt::format("{} ({}) {} in {}", measured_name(kind), finding.text("verdict"),
+                                    finding.text("subject"), finding.text("guard")),
+                        Tone::kBold);
+    text += fmt::format("\n{}  seen {}, last {}, first {}\n", wrap(finding.text("text"), style.width, 2),
+                        plural(finding.number("count"), "time"), age_of(document, finding, "last_seen"),
+                        age_of(document, finding, "first_seen"));
+  }
+  return text.empty() ? "no findings\n" : text;
+}
+
+}  // namespace raceguard::ctl

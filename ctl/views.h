@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's documents (docs/api.md) as text for a person. Pure: a document in, lines out.
+#pragma once
+
+#include <string>
+
+#include "ctl/document.h"
+#include "ctl/text.h"
+
+namespace raceguard::ctl {
+
+[[nodiscard]] std::string status_text(const Doc& document, const Style& style);
+[[nodiscard]] std::string targets_text(const Doc& document, const Style& style);
+[[nodiscard]] std::string locks_text(const Doc& document, const Style& style);
+[[nodiscard]] std::string functions_text(const Doc& document, const Style& style);
+[[nodiscard]] std::string switches_text(const Doc& document, const Style& style);
+[[nodiscard]] std::string findings_text(const Doc& document, const Style& style);
+[[nodiscard]] std::string explain_text(const Doc& document, const Style& style);
+// What force, release and reload answered.
+[[nodiscard]] std::string acted_text(const Doc& document, const Style& style);
+
+}  // namespace raceguard::ctl
