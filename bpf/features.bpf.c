@@ -30,7 +30,7 @@ int rg_try_write_user(struct pt_regs *ctx)
 {
 	char byte = 0;
 
-	bpf_probe_write_user((void *)ctx->sp, &byte, 0);
+	bpf_probe_write_user((void *)ctx->sp, &byte, sizeof(byte));
 	return 0;
 }
 
