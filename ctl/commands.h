@@ -41,6 +41,10 @@ int run_release(const Invocation& invocation);
 int run_reload(const Invocation& invocation);
 int run_verify(const Invocation& invocation);
 int run_sites(const Invocation& invocation);
+int run_check(const Invocation& invocation);
+int run_features(const Invocation& invocation);
+int run_doctor(const Invocation& invocation);
+int run_top(const Invocation& invocation);
 
 inline constexpr Argument kLimit{"--limit", Arity::kOption, "at most so many, the dearest first (1 to 100000)", {}};
 inline constexpr Argument kSwitch{"switch", Arity::kOne, "its name, as 'raceguardctl switches' shows it", {}};
@@ -74,6 +78,22 @@ inline constexpr std::array kCommands = {
         {Argument{"binary", Arity::kOne, "ELF file", {}},
          Argument{"symbol", Arity::kOne, "function or glob, mangled or demangled", {}},
          Argument{"--entry-only", Arity::kFlag, "for a probe that does not need the return (counts calls only)", {}}}},
+    Command{"check",
+            "check policy files, and what they select among the running processes",
+            run_check,
+            {Argument{"file", Arity::kMany, "policy files and drop-in directories", {}}}},
+    Command{"features", "what this kernel lets raceguard do, learned by trying", run_features, {}},
+    Command{"doctor",
+            "what is missing on this machine, and the command that mends it",
+            run_doctor,
+            {Argument{"--pid", Arity::kOption, "look at the binaries of this process too", {}},
+             Argument{"--binary", Arity::kOption, "look at this binary too", {}}}},
+    Command{"top",
+            "a live view: busiest locks, guarded functions, switches (q ends it)",
+            run_top,
+            {Argument{"-d,--delay", Arity::kOption, "seconds between two views (0.1 to 3600, default 2)", {}},
+             Argument{"-n,--count", Arity::kOption, "end after so many views", {}},
+             Argument{"--once", Arity::kFlag, "one view as plain text, also where there is no terminal", {}}}},
 };
 
 }  // namespace raceguard::ctl

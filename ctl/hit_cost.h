@@ -11,6 +11,7 @@ namespace raceguard::ctl {
 
 struct HitCosts {
   std::map<symbols::SiteKind, double> seconds;  // by kind, as far as it was measured
+  double return_seconds = 0;                    // added by a return probe; 0: not measured
   std::string not_measured;                     // why something is missing; empty: nothing is
 };
 

@@ -65,12 +65,14 @@ json function_json(const Function& function, const HitCosts& costs) {
 }
 
 json answer_json(const Answer& answer) {
-  json document = {{"binary", answer.file.path()},
-                   {"build_id", answer.file.build_id()},
-                   {"debug_file", answer.file.debug_file()},
-                   {"go", answer.file.is_go()},
-                   {"costs_not_measured", answer.costs.not_measured},
-                   {"functions", json::array()}};
+  json document = {
+      {"binary", answer.file.path()},
+      {"build_id", answer.file.build_id()},
+      {"debug_file", answer.file.debug_file()},
+      {"go", answer.file.is_go()},
+      {"costs_not_measured", answer.costs.not_measured},
+      {"return_seconds", answer.costs.return_seconds > 0 ? json(answer.costs.return_seconds) : json(nullptr)},
+      {"functions", json::array()}};
   for (const Function& function : answer.functions) {
     document["functions"].push_back(function_json(function, answer.costs));
   }
@@ -120,11 +122,15 @@ std::string answer_text(const Answer& answer, const Style& style) {
   for (const Function& function : answer.functions) {
     text += function_text(function, answer.costs, style);
   }
-  text +=
-      "\n-> is where raceguard would probe. ARGS: leading arguments still in their registers. RETURN: a return probe "
-      "may sit there.\n";
+  text += "\n" + wrap(
+                     "-> is where raceguard would probe. ARGS: leading arguments that are still in their registers. "
+                     "RETURN: a return probe may sit there.",
+                     style.width, 0);
+  if (answer.costs.return_seconds > 0) {
+    text += fmt::format("A return probe adds {} a call.\n", duration(answer.costs.return_seconds));
+  }
   if (!answer.costs.not_measured.empty()) {
-    text += wrap("Costs are not measured: " + answer.costs.not_measured, style.width, 0);
+    text += wrap("Not measured: " + answer.costs.not_measured, style.width, 0);
   }
   return text;
 }

@@ -11,20 +11,29 @@
 
 namespace raceguard::app {
 
-int check_policy(const policy::Policy& policy) {
+Result<PolicyCheck> plan_now(const policy::Policy& policy) {
   targets::TargetSet targets(policy.guards, targets::ProcessReader("/proc"), getpid());
-  if (const auto scanned = targets.scan(); !scanned) {
-    fmt::print(stderr, "{}\n", scanned.error().to_string());
-    return 2;
+  if (auto scanned = targets.scan(); !scanned) {
+    return fail(std::move(scanned.error()));
   }
   plan::SymbolSource symbols({});
   const auto running = targets.list();
-  const plan::ProbePlan plan =
-      plan::build_plan(policy, running, symbols, {},
-                       {.max_functions = policy.daemon.max_functions, .max_targets = policy.daemon.max_targets});
+  return PolicyCheck{.targets = running.size(),
+                     .plan = plan::build_plan(
+                         policy, running, symbols, {},
+                         {.max_functions = policy.daemon.max_functions, .max_targets = policy.daemon.max_targets})};
+}
+
+int check_policy(const policy::Policy& policy) {
+  const auto checked = plan_now(policy);
+  if (!checked) {
+    fmt::print(stderr, "{}\n", checked.error().to_string());
+    return 2;
+  }
+  const plan::ProbePlan& plan = checked->plan;
   int status = 0;
   for (const plan::Omission& omission : plan.omissions) {
-    const bool mistake = omission.code == ErrorCode::kPolicyMatchesNothing;
+    const bool mistake = PolicyCheck::is_mistake(omission);
     fmt::print(stderr, "{}: policy {}: {}: {}\n", mistake ? "error" : "warning", omission.guard, omission.what,
                omission.reason);
     status = mistake ? 2 : status;
@@ -34,7 +43,7 @@ int check_policy(const policy::Policy& policy) {
                probe.site.function_offset);
   }
   fmt::print("{}: {} policies, {} running targets, {} functions\n", status == 0 ? "valid" : "not valid",
-             policy.guards.size(), running.size(), plan.functions.size());
+             policy.guards.size(), checked->targets, plan.functions.size());
   return status;
 }
 

@@ -3,6 +3,7 @@
 
 #include <sys/eventfd.h>
 #include <systemd/sd-event.h>
+#include <unistd.h>
 
 #include <stdexcept>
 #include <thread>
@@ -50,7 +51,9 @@ FakeDaemon::FakeDaemon(const std::string& run_directory) : FakeDaemon(run_direct
 FakeDaemon::FakeDaemon(const std::string& run_directory, const std::string& evidence_last_hash)
     : impl_(std::make_unique<Impl>()) {
   exporting::Snapshot snapshot = exporting::sample_snapshot();
+  snapshot.pid = ::getpid();  // a client may look at what the daemon has open
   snapshot.evidence_last_hash = evidence_last_hash;
+  snapshot.evidence_last_seq = 3;
   impl_->source.publish(std::make_shared<const exporting::Snapshot>(std::move(snapshot)));
   sd_event_new(&impl_->loop);
   auto server = exporting::ControlServer::create(

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// features: what this kernel lets raceguard do.
+#include "daemon/kernel/features.h"
+
+#include <unistd.h>
+
+#include <cstring>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "ctl/commands.h"
+#include "ctl/daemon_client.h"
+#include "ctl/document.h"
+
+namespace raceguard::ctl {
+namespace {
+
+using kernel::Feature;
+
+nlohmann::json feature_json(const Feature& feature) {
+  const char* name = feature.error == 0 ? nullptr : strerrorname_np(feature.error);
+  return {{"name", feature.name},         {"available", feature.available},
+          {"required", feature.required}, {"how", feature.how},
+          {"detail", feature.detail},     {"used_for", feature.used_for},
+          {"without", feature.without},   {"remedy", feature.remedy},
+          {"since", feature.since},       {"errno", name == nullptr ? nlohmann::json(nullptr) : nlohmann::json(name)}};
+}
+
+std::string feature_text(const std::vector<Feature>& features, const Style& style) {
+  Table table({{"FEATURE"}, {"HERE"}, {"SINCE LINUX"}, {"FOR", Align::kLeft, true}}, style);
+  for (const Feature& each : features) {
+    const std::string since = each.since.substr(0, each.since.find(" ("));
+    table.row({each.name,
+               each.available  ? "yes"
+               : each.required ? "NO"
+                               : "no",
+               since, each.used_for},
+              each.available  ? Tone::kPlain
+              : each.required ? Tone::kBad
+                              : Tone::kWarn);
+    if (each.available) {
+      continue;
+    }
+    std::string why = each.how + ": " + (each.error == 0 ? "did not work" : strerrordesc_np(each.error));
+    why += each.detail.empty() ? "" : ". " + printable(each.detail);
+    std::string note = wrap(why, style.width, 2) + wrap("Without it: " + each.without, style.width, 2) +
+                       wrap("To get it: " + each.remedy, style.width, 2);
+    note.pop_back();
+    table.note(style.paint(note, Tone::kDim));
+  }
+  return table.render();
+}
+
+}  // namespace
+
+int run_features(const Invocation& invocation) {
+  const std::vector<Feature> features = kernel::probe_features();
+  bool runs = true;
+  nlohmann::json document = {{"root", ::geteuid() == 0}, {"features", nlohmann::json::array()}};
+  for (const Feature& each : features) {
+    runs = runs && (each.available || !each.required);
+    document["features"].push_back(feature_json(each));
+  }
+  std::string text = feature_text(features, invocation.style);
+  if (::geteuid() != 0) {
+    text += "Tried without root: a \"no\" may be a missing right and not a missing feature. Run it again with sudo.\n";
+  }
+  const int written = invocation.json ? put(document) : put(text);
+  return written != kOk ? written : runs ? kOk : kFailed;
+}
+
+}  // namespace raceguard::ctl
