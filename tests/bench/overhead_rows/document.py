@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures as they are kept: docs/overhead.json, and between two markers of docs/overhead.md the tables made of it."""
+import dataclasses
+import json
+
+BEGIN = "<!-- figures: written by tests/bench/overhead from overhead.json; edit outside of the markers only -->"
+END = "<!-- end of figures -->"
+# A section that was taken on another machine than the rest would make its ratios look comparable.
+SAME_MACHINE = ("kernel", "cpu", "cpus", "memory_gib", "virtualised")
+
+
+def merged(json_file, machine, order, sections):
+    """What is in the file already, with the new sections in place of the old ones."""
+    kept = {}
+    if json_file.exists():
+        before = json.loads(json_file.read_text())
+        if all(before["machine"][key] == machine[key] for key in SAME_MACHINE):
+            kept = {section["key"]: section for section in before["sections"]}
+        else:
+            print(f"{json_file} is of another machine: its other sections are left out")
+    kept.update({section.key: dataclasses.asdict(section) for section in sections})
+    return {"machine": machine, "sections": [kept[key] for key in order if key in kept]}
+
+
+def machine_text(machine):
+    rows = [
+        ("taken", f"{machine['date']}, at commit {machine['commit']}"),
+        ("system", f"{machine['distribution']}, kernel {machine['kernel']}"),
+        ("CPU", f"{machine['cpu']}, {machine['cpus']} of them, clock source {machine['clock_source']}"),
+        ("memory", f"{machine['memory_gib']} GiB"),
+        ("virtualised", machine["virtualised"]),
+    ]
+    return "| machine | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows)
+
+
+def verdict(row):
+    return {None: "", True: "met", False: "**missed**"}[row["met"]]
+
+
+def section_text(section):
+    text = f"### {section['title']}\n\n"
+    text += (f"`{section['command']}`, {section['taken']}; load average {section['load_before']:.1f} before and "
+             f"{section['load_after']:.1f} after.\n\n")
+    text += "| | measured | goal | | of what |\n|---|---|---|---|---|\n"
+    for row in section["rows"]:
+        text += f"| {row['what']} | {row['measured']} | {row['goal']} | {verdict(row)} | {row['samples']} |\n"
+    return text + "".join(f"\n{note}\n" for note in section["notes"])
+
+
+def figures_text(document):
+    return "\n".join([machine_text(document["machine"]), *map(section_text, document["sections"])])
+
+
+def write(json_file, markdown_file, document):
+    json_file.write_text(json.dumps(document, indent=1) + "\n")
+    if not markdown_file.exists():
+        markdown_file.write_text(f"{BEGIN}\n{END}\n")
+    before, begin, rest = markdown_file.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise RuntimeError(f"{markdown_file} lacks the marker lines:\n{BEGIN}\n{END}")
+    markdown_file.write_text(f"{before}{BEGIN}\n\n{figures_text(document)}\n{END}{after}")
