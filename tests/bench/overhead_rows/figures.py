@@ -64,6 +64,7 @@ def duration(ns):
     return f"{ns:.2f} ns" if abs(ns) < 10 else f"{ns:.0f} ns"
 
 
-def half_width(values):
-    """Of the mean's 95 % interval, by the normal distribution."""
-    return 1.96 * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+def mean(values):
+    """With the half width of its 95 % interval, by the normal distribution."""
+    text = f"mean {statistics.fmean(values):.3f}"
+    return text + (f" +- {1.96 * statistics.stdev(values) / len(values) ** 0.5:.3f}" if len(values) > 1 else "")

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 from harness import BUILD
-from overhead_rows.figures import Section, at_least, half_width, median, spread
+from overhead_rows.figures import Section, at_least, mean, median, spread
 
 COMMAND = "tests/bench/overhead --only throughput"
 PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "mariadb_overhead"
@@ -36,7 +36,7 @@ def measure(scratch, settings):
         ratio = median(runs)
         section.row(f"{told}: throughput over that without", f"{ratio:.3f}", ratio, goal=f">= {goal}",
                     met=at_least(ratio, goal),
-                    samples=f"median of {len(runs)} pairs of windows, mean {sum(runs) / len(runs):.3f} +- {half_width(runs):.3f} "
-                            f"(95 %), pairs {spread(runs)}; {result['throughput'][kind]['median']:.0f} queries/s")
+                    samples=f"median of {len(runs)} pairs of windows, {mean(runs)} (95 %), "
+                            f"from {spread(runs)}; {result['throughput'][kind]['median']:.0f} queries/s")
     section.details["mariadb_overhead"] = result
     return section
