@@ -33,14 +33,19 @@ Result<SwitchRequest> decode_switch_request(const std::string& method, const nlo
   }
   SwitchRequest request{.name = std::move(*name), .reason = {}};
   if (method == "release") {
-    request.reason = params.value("reason", "released by hand");
-    return request;
+    if (!params.contains("reason")) {
+      request.reason = "released by hand";
+      return request;
+    }
   }
   auto reason = required_text(params, "reason");
   if (!reason) {
     return fail(std::move(reason.error()));
   }
   request.reason = std::move(*reason);
+  if (method == "release") {
+    return request;
+  }
   const auto state = required_text(params, "state");
   if (!state || (*state != "open" && *state != "closed")) {
     return fail(ErrorCode::kControlRequest, "the request needs \"state\": \"open\" or \"closed\"");
