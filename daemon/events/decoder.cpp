@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 #include "daemon/events/lock_functions.h"
 #include "raceguard/clock.h"
@@ -98,20 +99,30 @@ bool Decoder::may_refresh(pid_t pid, std::int64_t now_ns) {
   return true;
 }
 
+symbols::CodeSite Decoder::name(const Frame& frame) {
+  if (frame.binary != nullptr && frame.address != 0) {
+    return symboliser_.resolve(*frame.binary, frame.address, frame.is_return_address);
+  }
+  symbols::CodeSite site;
+  site.address = frame.ip;
+  return site;
+}
+
+// Inlined functions become frames of their own, as a debugger shows them: who wanted the lock may be one of them.
 Stack Decoder::with_names(const UnwoundStack& unwound) {
   Stack stack;
   stack.trust = unwound.trust;
-  stack.reliable_frames = unwound.reliable_frames;
   stack.complete = unwound.complete;
-  stack.frames.reserve(unwound.frames.size());
-  for (const Frame& frame : unwound.frames) {
-    symbols::CodeSite site;
-    if (frame.binary != nullptr && frame.address != 0) {
-      site = symboliser_.resolve(*frame.binary, frame.address, frame.is_return_address);
-    } else {
-      site.address = frame.ip;
+  for (std::size_t i = 0; i < unwound.frames.size(); ++i) {
+    symbols::CodeSite site = name(unwound.frames[i]);
+    for (symbols::InlinedCall& call : std::exchange(site.inlined, {})) {
+      symbols::CodeSite inlined = site;
+      inlined.function = std::move(call.function);
+      inlined.source = std::move(call.source);
+      stack.frames.push_back(std::move(inlined));
     }
     stack.frames.push_back(std::move(site));
+    stack.reliable_frames = i < unwound.reliable_frames ? stack.frames.size() : stack.reliable_frames;
   }
   return stack;
 }

@@ -61,6 +61,7 @@ class Decoder {
   LockStackEvent lock_stack_event(const StackRecord& record);
   UnwoundStack unwind(const StackRecord& record);
   bool may_refresh(pid_t pid, std::int64_t now_ns);
+  [[nodiscard]] symbols::CodeSite name(const Frame& frame);
   Stack with_names(const UnwoundStack& unwound);
 
   MappingSource& mappings_;

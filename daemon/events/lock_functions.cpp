@@ -85,8 +85,9 @@ constexpr std::array kLockLibraries = {std::string_view{"libc.so"}, std::string_
                                        std::string_view{"libpthread"}, std::string_view{"libstdc++.so"},
                                        std::string_view{"ld-linux"}};
 
-// A wait deeper than this below the system call is another function's wait; glibc needs 3 frames, libstdc++ 2 more.
-constexpr std::size_t kFramesThatTell = 8;
+// A wait deeper than this below the system call is another function's wait; glibc needs 3 frames, libstdc++ 2 more,
+// and inlined wrappers as many again.
+constexpr std::size_t kFramesThatTell = 10;
 
 bool matches(std::string_view name, const WaitFunction& row) {
   switch (row.match) {

@@ -84,21 +84,40 @@ std::string name_of(Dwarf_Die* die) {
   return {};
 }
 
-std::vector<std::string> inlined_in(Dwarf_Die* unit, std::uint64_t address) {
+std::optional<SourceLine> call_line(Dwarf_Die* unit, Dwarf_Die* inlined) {
+  Dwarf_Attribute attribute;
+  Dwarf_Word file_index = 0;
+  Dwarf_Word line = 0;
+  Dwarf_Files* files = nullptr;
+  if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_file, &attribute), &file_index) != 0 ||
+      dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &attribute), &line) != 0 ||
+      dwarf_getsrcfiles(unit, &files, nullptr) != 0) {
+    return std::nullopt;
+  }
+  const char* file = dwarf_filesrc(files, file_index, nullptr, nullptr);
+  if (file == nullptr || line == 0) {
+    return std::nullopt;
+  }
+  return SourceLine{.file = file, .line = static_cast<std::uint32_t>(line)};
+}
+
+// The line table tells the innermost function's line; each caller outwards stands at the line of its inlined call.
+SourcePlace place_in(Dwarf_Die* unit, std::uint64_t address) {
   Dwarf_Die* scopes_raw = nullptr;
   const int count = dwarf_getscopes(unit, address, &scopes_raw);
   const std::unique_ptr<Dwarf_Die, Free> scopes(scopes_raw);
-  std::vector<std::string> names;
+  SourcePlace place{.line = line_in(unit, address), .inlined = {}};
   for (int i = 0; i < count; ++i) {
     Dwarf_Die* scope = scopes.get() + i;
     if (dwarf_tag(scope) == DW_TAG_subprogram) {
       break;
     }
     if (dwarf_tag(scope) == DW_TAG_inlined_subroutine) {
-      names.push_back(name_of(scope));
+      place.inlined.push_back({.function = name_of(scope), .source = std::move(place.line)});
+      place.line = call_line(unit, scope);
     }
   }
-  return names;
+  return place;
 }
 
 }  // namespace
@@ -160,13 +179,11 @@ SourcePlace SourceResolver::find(std::uint64_t address) {
   if (!impl_->tried) {
     impl_->open();
   }
-  SourcePlace place;
   Dwarf_Die unit;
   if (impl_->dwarf && find_unit(impl_->dwarf.get(), address, &unit)) {
-    place.line = line_in(&unit, address);
-    place.inlined = inlined_in(&unit, address);
+    return place_in(&unit, address);
   }
-  return place;
+  return {};
 }
 
 }  // namespace raceguard::symbols

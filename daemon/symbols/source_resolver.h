@@ -17,8 +17,8 @@ namespace raceguard::symbols {
 class ElfFile;
 
 struct SourcePlace {
-  std::optional<SourceLine> line;    // of the innermost inlined function
-  std::vector<std::string> inlined;  // functions inlined at the address, innermost first; without the real function
+  std::optional<SourceLine> line;    // in the real function: where it calls what is inlined there
+  std::vector<InlinedCall> inlined;  // functions inlined at the address, innermost first
 };
 
 class SourceResolver {

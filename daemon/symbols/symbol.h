@@ -60,14 +60,20 @@ struct SourceLine {
   std::uint32_t line = 0;
 };
 
+// A function whose code the compiler put into its caller.
+struct InlinedCall {
+  std::string function;  // demangled
+  std::optional<SourceLine> source;
+};
+
 // A code address made readable.
 struct CodeSite {
   std::string function;  // demangled; empty: unknown
   std::uint64_t function_offset = 0;
   std::string binary;         // path
   std::uint64_t address = 0;  // virtual address in the file
-  std::optional<SourceLine> source;
-  std::vector<std::string> inlined;  // functions inlined at the address, innermost first; `source` is the innermost's
+  std::optional<SourceLine> source;  // in `function` itself
+  std::vector<InlinedCall> inlined;  // functions inlined there at the address, innermost first
 };
 
 }  // namespace raceguard::symbols

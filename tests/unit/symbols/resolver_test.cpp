@@ -42,6 +42,24 @@ TEST(Resolver, NamesFunctionFileAndLine) {
   EXPECT_EQ(by_offset.address, plain.address);
 }
 
+TEST(Resolver, TellsInlinedFunctionsEachWithItsOwnLine) {
+  Resolver resolver;
+  const std::string path = program_path("shop_O2");
+  const Symbol pay = only_function(open_program("shop_O2"), "pay");
+  CodeSite site;
+  for (std::uint64_t at = pay.address; site.inlined.empty() && at < pay.address + pay.size; ++at) {
+    site = resolver.resolve(path, at, AddressKind::kExact, "");
+  }
+  ASSERT_EQ(site.inlined.size(), 1U);
+  EXPECT_EQ(site.inlined[0].function, "charge(long)");
+  ASSERT_TRUE(site.inlined[0].source);
+  EXPECT_EQ(site.inlined[0].source->line, line_with("the innermost line"));
+  EXPECT_EQ(site.function, "pay(long)");
+  ASSERT_TRUE(site.source);
+  EXPECT_EQ(site.source->line, line_with("the caller's line"));
+  EXPECT_THAT(site.source->file, EndsWith("shop.cpp"));
+}
+
 TEST(Resolver, TakesTheCallForAReturnAddress) {
   Resolver resolver;
   const std::string path = program_path("shop_O0");

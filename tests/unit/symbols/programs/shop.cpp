@@ -51,11 +51,18 @@ __attribute__((noinline)) long loop_at_entry(long count, volatile long* cell) {
   return *cell;
 }
 
+__attribute__((always_inline)) inline long charge(long value) {
+  return plain_c(value) + 7;  // the innermost line
+}
+__attribute__((noinline)) long pay(long value) {
+  return charge(value) * 2;  // the caller's line
+}
+
 int main(int argc, char** argv) {
   shop::Inventory inventory;
   volatile long cell = argc;
   long sum = inventory.reserve(argc, argv[0]) + inventory.reserve(argc) + shop::recommend(argc) +
              shop::recommend(static_cast<double>(argc)) > 0;
-  sum += hidden(argc) + loop_at_entry(3, &cell);
+  sum += hidden(argc) + loop_at_entry(3, &cell) + pay(argc);
   return sum == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
