@@ -2,8 +2,8 @@
 /* switch_watcher: an application with one switch that does nothing but look at it, at its word and at its slot in the
  * shared page ($RACEGUARD_PAGE), and says when each changed. One line a change:
  *     word|page VALUE SEEN_NS BLIND_NS
- * SEEN_NS is CLOCK_MONOTONIC of the first look that found the value, BLIND_NS how long before that the last look was:
- * some 50 ns, or as long as something else had this CPU. Ends with the process that started it. */
+ * SEEN_NS is CLOCK_MONOTONIC after the first look that found the value, BLIND_NS how long that is after the time before
+ * the last look that did not: some 100 ns, or as long as something else had this CPU. Ends with the process that started it. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,20 +45,21 @@ int main(void)
 {
 	struct watched_value word = {"word", 0}, page = {"page", 0};
 	const struct rg_page_slot *slot;
-	rg_u64 before_ns, now_ns;
+	rg_u64 before_last_ns, last_ns, now_ns; /* before the last look, after it, and after this one */
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	slot = find_slot();
 	printf("watching\n");
 	fflush(stdout);
-	now_ns = rg_now_ns();
+	last_ns = now_ns = rg_now_ns();
 	for (;;) {
 		rg_u32 word_now = rg_word_load(&raceguard_word_watched);
 		rg_u32 page_now = __atomic_load_n(&slot->state, __ATOMIC_RELAXED);
 
-		before_ns = now_ns;
+		before_last_ns = last_ns;
+		last_ns = now_ns;
 		now_ns = rg_now_ns();
-		report_change(&page, page_now, now_ns, before_ns);
-		report_change(&word, word_now, now_ns, before_ns);
+		report_change(&page, page_now, now_ns, before_last_ns);
+		report_change(&word, word_now, now_ns, before_last_ns);
 	}
 }
