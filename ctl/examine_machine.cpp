@@ -90,7 +90,7 @@ std::vector<Diagnosis> status_found(const Doc& status) {
                      "make room where daemon.evidence_file is: df -h /var/lib/raceguard"});
   }
   for (const auto& [reason, number] : status.entries("drops")) {
-    if (const double lost = number.number().value_or(0); lost > 0) {
+    if (const double lost = number.number().value_or(0); lost > 0 && reason != "sampled_out") {
       found.push_back({Health::kPoor, "daemon", fmt::format("lost {} for the reason {}", count(lost), reason),
                        "see docs/metrics.md for the reason"});
     }

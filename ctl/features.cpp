@@ -28,7 +28,7 @@ nlohmann::json feature_json(const Feature& feature) {
 }
 
 std::string feature_text(const std::vector<Feature>& features, const Style& style) {
-  Table table({{"FEATURE"}, {"HERE"}, {"SINCE LINUX"}, {"FOR", Align::kLeft, true}}, style);
+  Table table({{"FEATURE"}, {"HERE"}, {"SINCE LINUX"}, {"FOR", Align::kLeft, Shrink::kEnd}}, style);
   for (const Feature& each : features) {
     const std::string since = each.since.substr(0, each.since.find(" ("));
     table.row({each.name,

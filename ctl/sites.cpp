@@ -89,7 +89,7 @@ std::string function_text(const Function& function, const HitCosts& costs, const
   }
   Table table({{"  "},
                {"OFFSET", Align::kRight},
-               {"INSTRUCTION", Align::kLeft, true},
+               {"INSTRUCTION", Align::kLeft, Shrink::kMiddle},
                {"KIND"},
                {"CFA", Align::kRight},
                {"ARGS", Align::kRight},

@@ -68,7 +68,12 @@ std::string duration(double seconds) {
   return fmt::format("{} {}", two_digits(seconds / unit->seconds), unit->name);
 }
 
-std::string ago(double seconds) { return seconds < 1 ? "now" : duration(std::floor(seconds)) + " ago"; }
+std::string ago(double seconds) {
+  if (seconds < 1) {
+    return "now";
+  }
+  return seconds < kMinute ? fmt::format("{:.0f} s ago", std::floor(seconds)) : duration(seconds) + " ago";
+}
 
 std::string count(double value) {
   if (value < 1e6) {
@@ -125,9 +130,23 @@ std::string wrap(const std::string& text, std::size_t width, std::size_t indent)
   return out + "\n";
 }
 
+Table::Table(std::initializer_list<Column> columns, Style style) : style_(style) {
+  for (const Column& column : columns) {
+    shown_.push_back(!column.wide_only || style.width >= kWide);
+    if (shown_.back()) {
+      columns_.push_back(column);
+    }
+  }
+}
+
 void Table::row(std::vector<std::string> cells, Tone tone) {
-  cells.resize(columns_.size());
-  rows_.push_back({std::move(cells), tone, {}});
+  Row row{{}, tone, {}};
+  for (std::size_t i = 0; i < shown_.size(); ++i) {
+    if (shown_[i]) {
+      row.cells.push_back(i < cells.size() ? std::move(cells[i]) : std::string());
+    }
+  }
+  rows_.push_back(std::move(row));
 }
 
 void Table::note(std::string line) { rows_.back().notes.push_back(std::move(line)); }
@@ -146,7 +165,7 @@ std::vector<std::size_t> Table::widths() const {
   while (total > style_.width) {  // the widest of those that shrink gives one column
     std::size_t* widest = nullptr;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (columns_[i].shrinks && widths[i] > 8 && (widest == nullptr || widths[i] > *widest)) {
+      if (columns_[i].shrink != Shrink::kNo && widths[i] > 8 && (widest == nullptr || widths[i] > *widest)) {
         widest = &widths[i];
       }
     }
@@ -162,7 +181,8 @@ std::vector<std::size_t> Table::widths() const {
 std::string Table::line(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) const {
   std::string text;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    const std::string cell = cut_middle(cells[i], widths[i]);
+    const std::string cell =
+        columns_[i].shrink == Shrink::kEnd ? cut(cells[i], widths[i]) : cut_middle(cells[i], widths[i]);
     const std::string padding(widths[i] - std::min(widths[i], columns_of(cell)), ' ');
     text += i == 0 ? "" : "  ";
     text += columns_[i].align == Align::kRight ? padding + cell : cell + padding;

@@ -39,16 +39,24 @@ struct Style {
 [[nodiscard]] std::string wrap(const std::string& text, std::size_t width, std::size_t indent);
 
 enum class Align { kLeft, kRight };
+enum class Shrink {
+  kNo,
+  kMiddle,  // names and paths: both ends tell something
+  kEnd,     // sentences
+};
+inline constexpr std::size_t kWide = 100;
+
 struct Column {
   std::string_view title;
   Align align = Align::kLeft;
-  bool shrinks = false;  // gives up width, by a cut in the middle, where the table is wider than the terminal
+  Shrink shrink = Shrink::kNo;  // gives up width where the table is wider than the terminal
+  bool wide_only = false;       // left out below kWide columns
 };
 
 // Rows with aligned columns. A note is a line of its own below the last row.
 class Table {
  public:
-  Table(std::initializer_list<Column> columns, Style style) : columns_(columns), style_(style) {}
+  Table(std::initializer_list<Column> columns, Style style);
   void row(std::vector<std::string> cells, Tone tone = Tone::kPlain);
   void note(std::string line);
   [[nodiscard]] bool empty() const { return rows_.empty(); }
@@ -63,7 +71,8 @@ class Table {
   [[nodiscard]] std::vector<std::size_t> widths() const;
   [[nodiscard]] std::string line(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) const;
 
-  std::vector<Column> columns_;
+  std::vector<Column> columns_;  // those that are shown
+  std::vector<bool> shown_;      // of all
   Style style_;
   std::vector<Row> rows_;
 };

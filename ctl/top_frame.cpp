@@ -18,7 +18,7 @@ constexpr std::size_t kPlentyOfRows = 1000;
 
 using ByKey = std::map<std::string, Doc>;
 
-std::string lock_key(const Doc& lock) { return lock.text("address") + " " + count(lock.number("pid")); }
+std::string lock_key(const Doc& lock) { return lock.text("address") + " " + fmt::format("{:.0f}", lock.number("pid")); }
 std::string function_key(const Doc& each) {
   return fmt::format("{:.0f} {}", each.number("function_id"), each.text("symbol"));
 }
@@ -97,17 +97,13 @@ std::string header(const TopFrame& frame, const Style& style) {
   const Doc status(*frame.now->status);
   const Doc counts = status.at("counts");
   const std::string state = status.flag("ready") ? "ready" : "NOT READY: " + status.text("not_ready_reason", "?");
-  double drops = 0;
-  for (const auto& [reason, number] : status.entries("drops")) {
-    drops += number.number().value_or(0);
-  }
   const std::string clock = status.text("time").size() < 19 ? "?" : status.text("time").substr(11, 8);
   std::string first = fmt::format("raceguard {}  {} UTC, up {}  {}", status.text("version"), clock,
                                   duration(status.number("uptime_seconds")), state);
-  std::string second =
-      fmt::format("{}, {}, {} ({} waiting), {}, {} lost", plural(counts.number("targets"), "process"),
-                  plural(counts.number("probes"), "probe"), plural(counts.number("locks"), "lock"),
-                  count(counts.number("lock_waiters")), plural(counts.number("findings"), "finding"), count(drops));
+  std::string second = fmt::format("{}, {}, {} ({} waiting), {}, {} lost", plural(counts.number("targets"), "process"),
+                                   plural(counts.number("probes"), "probe"), plural(counts.number("locks"), "lock"),
+                                   count(counts.number("lock_waiters")), plural(counts.number("findings"), "finding"),
+                                   count(lost_events(status)));
   const double open = counts.number("switches_not_closed");
   const std::string third =
       fmt::format("{} of {} not closed", count(open), plural(counts.number("switches"), "switch"));
@@ -118,18 +114,18 @@ std::string header(const TopFrame& frame, const Style& style) {
 
 std::string switch_rows(const TopFrame& frame, const Style& style, std::size_t most) {
   const Doc document(*frame.now->switches);
-  Table table({{"SWITCH", Align::kLeft, true},
+  Table table({{"SWITCH", Align::kLeft, Shrink::kMiddle},
                {"STATE"},
                {"APPLIED"},
                {"REAL", Align::kRight},
                {"SINCE"},
-               {"WHY", Align::kLeft, true}},
+               {"WHY", Align::kLeft, Shrink::kEnd}},
               style);
   std::vector<Doc> all = document.list("switches");
   std::stable_partition(all.begin(), all.end(), [](const Doc& each) { return each.text("state") != "closed"; });
   for (std::size_t i = 0; i < std::min(most, all.size()); ++i) {
     table.row({all[i].text("name"), state_words(all[i].text("state")), state_words(all[i].text("applied_state")),
-               percent(all[i].number("allow_share", 1)), age_of(document, all[i], "since"),
+               real_share(all[i]), age_of(document, all[i], "since"),
                all[i].flag("forced") ? "forced by " + all[i].text("forced_by") : all[i].text("reason")},
               state_tone(all[i].text("applied_state")));
   }
@@ -149,26 +145,25 @@ std::string lock_rows(const TopFrame& frame, const Style& style, std::size_t mos
   }
   std::stable_sort(all.begin(), all.end(),
                    [](const auto& left, const auto& right) { return left.first > right.first; });
-  Table table({{"LOCK", Align::kLeft, true},
+  Table table({{"LOCK", Align::kLeft, Shrink::kMiddle},
                {"WAITS/S", Align::kRight},
                {"WAITED/S", Align::kRight},
                {"NOW", Align::kRight},
-               {"P50", Align::kRight},
+               {"P50", Align::kRight, Shrink::kNo, true},
                {"P99", Align::kRight},
-               {"MAX", Align::kRight},
-               {"WAITS IN", Align::kLeft, true},
-               {"HELD BY", Align::kLeft, true}},
+               {"MAX", Align::kRight, Shrink::kNo, true},
+               {"WAITS IN", Align::kLeft, Shrink::kMiddle},
+               {"HELD BY", Align::kLeft, Shrink::kMiddle}},
               style);
   for (std::size_t i = 0; i < std::min(most, all.size()); ++i) {
     const Doc& lock = all[i].second;
     const Growth growth(before, lock_key(lock), lock, seconds);
     const Doc wait = lock.at("wait_seconds");
     const double now = lock.number("waiting_now");
-    table.row(
-        {lock.text("name", lock.text("address")), rate(growth, growth.of("waits")),
-         growth.known() ? duration(all[i].first) : "-", count(now), duration(wait.number("p50")),
-         duration(wait.number("p99")), duration(wait.number("max")), caller(lock, "waiters"), caller(lock, "holders")},
-        now > 0 ? Tone::kWarn : Tone::kPlain);
+    table.row({lock.text("name", lock.text("address")), rate(growth, growth.of("waits")),
+               growth.known() ? duration(all[i].first) : "-", count(now), quantile(wait, "p50"), quantile(wait, "p99"),
+               duration(wait.number("max")), caller(lock, "waiters"), caller(lock, "holders")},
+              now > 0 ? Tone::kWarn : Tone::kPlain);
   }
   return table.empty() ? "no contended locks\n" : table.render();
 }
@@ -177,21 +172,21 @@ std::string function_rows(const TopFrame& frame, const Style& style, std::size_t
   const ByKey before = members(frame.before, false);
   const double seconds = seconds_between(frame);
   const std::vector<Doc> all = Doc(*frame.now->functions).list("functions");
-  Table table({{"FUNCTION", Align::kLeft, true},
+  Table table({{"FUNCTION", Align::kLeft, Shrink::kMiddle},
                {"CALLS/S", Align::kRight},
                {"NOW", Align::kRight},
-               {"P50", Align::kRight},
+               {"P50", Align::kRight, Shrink::kNo, true},
                {"P99", Align::kRight},
-               {"MAX", Align::kRight},
+               {"MAX", Align::kRight, Shrink::kNo, true},
                {"SLOW", Align::kRight},
                {"ERRORS", Align::kRight},
-               {"GUARD", Align::kLeft, true}},
+               {"GUARD", Align::kLeft, Shrink::kMiddle}},
               style);
   for (std::size_t i = 0; i < std::min(most, all.size()); ++i) {
     const Growth growth(before, function_key(all[i]), all[i], seconds);
     const Doc time = all[i].at("duration_seconds");
     table.row({short_function(all[i].text("symbol", all[i].text("name"))), rate(growth, growth.of("calls")),
-               count(all[i].number("in_flight")), duration(time.number("p50")), duration(time.number("p99")),
+               count(all[i].number("in_flight")), quantile(time, "p50"), quantile(time, "p99"),
                duration(time.number("max")), share(growth, "slow"), share(growth, "errors"), all[i].text("guard")});
   }
   return table.empty() ? "no guarded functions\n" : table.render();

@@ -97,7 +97,7 @@ std::string history(const Doc& document, const Style& style) {
   if (decisions.empty()) {
     return {};
   }
-  Table table({{"  TIME"}, {"CHANGE"}, {"BY"}, {"REASON", Align::kLeft, true}}, style);
+  Table table({{"  TIME"}, {"CHANGE"}, {"BY"}, {"REASON", Align::kLeft, Shrink::kEnd}}, style);
   for (const Doc& each : decisions) {
     std::string change = state_words(each.text("from")) + " -> " + state_words(each.text("to"));
     change += each.flag("forced") ? " (forced)" : each.flag("enforced") ? "" : " (observed)";

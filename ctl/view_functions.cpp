@@ -7,7 +7,7 @@
 namespace raceguard::ctl {
 
 std::string functions_text(const Doc& document, const Style& style) {
-  Table table({{"FUNCTION", Align::kLeft, true},
+  Table table({{"FUNCTION", Align::kLeft, Shrink::kMiddle},
                {"CALLS", Align::kRight},
                {"NOW", Align::kRight},
                {"P50", Align::kRight},
@@ -16,7 +16,7 @@ std::string functions_text(const Doc& document, const Style& style) {
                {"SLOW", Align::kRight},
                {"ERRORS", Align::kRight},
                {"GUARD"},
-               {"PROBE", Align::kLeft, true}},
+               {"PROBE", Align::kLeft, Shrink::kMiddle}},
               style);
   const std::vector<Doc> functions = document.list("functions");
   for (const Doc& each : functions) {
@@ -24,7 +24,7 @@ std::string functions_text(const Doc& document, const Style& style) {
     const Doc probe = each.at("probe");
     const bool watched = each.has("probe");
     table.row({short_function(each.text("symbol", each.text("name"))), count(each.number("calls")),
-               count(each.number("in_flight")), duration(time.number("p50")), duration(time.number("p99")),
+               count(each.number("in_flight")), quantile(time, "p50"), quantile(time, "p99"),
                duration(time.number("max")),
                probe.has("slow_threshold_seconds") ? percent(each.number("slow_ratio")) : "-",
                percent(each.number("error_ratio")), each.text("guard"),

@@ -61,15 +61,14 @@ void add_sites(Table& table, const Doc& lock, const char* key, std::string_view 
     add_site(table, sites[i], role, style);
   }
   if (sites.size() > kSitesShown) {
-    table.note(fmt::format("{:{}}and {} more", "", kWherePlace,
-                           plural(static_cast<double>(sites.size() - kSitesShown), "site")));
+    table.note(fmt::format("{:{}}and {} more", "", kWherePlace, sites.size() - kSitesShown));
   }
 }
 
 }  // namespace
 
 std::string locks_text(const Doc& document, const Style& style) {
-  Table table({{"LOCK", Align::kLeft, true},
+  Table table({{"LOCK", Align::kLeft, Shrink::kMiddle},
                {"WAITS", Align::kRight},
                {"NOW", Align::kRight},
                {"TOTAL", Align::kRight},
@@ -77,7 +76,7 @@ std::string locks_text(const Doc& document, const Style& style) {
                {"P99", Align::kRight},
                {"MAX", Align::kRight},
                {"PID", Align::kRight},
-               {"GUARD", Align::kLeft, true}},
+               {"GUARD", Align::kLeft, Shrink::kMiddle}},
               style);
   std::size_t conditions = 0;
   const std::vector<Doc> locks = document.list("locks");
@@ -88,8 +87,8 @@ std::string locks_text(const Doc& document, const Style& style) {
     }
     const Doc wait = lock.at("wait_seconds");
     table.row({lock.text("name", lock.text("address")), count(lock.number("waits")), count(lock.number("waiting_now")),
-               duration(wait.number("total")), duration(wait.number("p50")), duration(wait.number("p99")),
-               duration(wait.number("max")), count(lock.number("pid")), lock.text("guard")},
+               duration(wait.number("total")), quantile(wait, "p50"), quantile(wait, "p99"),
+               duration(wait.number("max")), fmt::format("{:.0f}", lock.number("pid")), lock.text("guard")},
               Tone::kBold);
     add_sites(table, lock, "waiters", "waits in", style);
     add_sites(table, lock, "holders", "held by", style);

@@ -26,6 +26,24 @@ std::string measured_value(const std::string& what, double value) {
   return what.ends_with("_ratio") ? percent(value) : fmt::format("{:.3g}", value);
 }
 
+std::string real_share(const Doc& a_switch) {
+  return percent(a_switch.text("applied_state") == "closed" ? 1 : a_switch.number("allow_share", 1));
+}
+
+std::string quantile(const Doc& durations, const char* key) {
+  const double longest = durations.number("max");
+  const double value = durations.number(key);
+  return duration(longest > 0 ? std::min(value, longest) : value);
+}
+
+double lost_events(const Doc& status) {
+  double lost = 0;
+  for (const auto& [reason, number] : status.entries("drops")) {
+    lost += reason == "sampled_out" ? 0 : number.number().value_or(0);
+  }
+  return lost;
+}
+
 std::string age_of(const Doc& document, const Doc& member, const char* key) {
   const auto now = document.time("time");
   const auto then = member.time(key);

@@ -15,6 +15,13 @@ namespace raceguard::ctl {
 // "slow ratio 62 %" "lock wait p99 85 ms": a measured value in the unit of its name
 [[nodiscard]] std::string measured_name(const std::string& what);
 [[nodiscard]] std::string measured_value(const std::string& what, double value);
+// The share of the calls that go to the real function, as applications see it; the breaker's own share counts for
+// nothing while they see closed (mode observe).
+[[nodiscard]] std::string real_share(const Doc& a_switch);
+// A quantile is its bucket's upper bound and may lie above the longest: then that is shown.
+[[nodiscard]] std::string quantile(const Doc& durations, const char* key);
+// What could not be taken in, without what was left out on purpose (sampled_out).
+[[nodiscard]] double lost_events(const Doc& status);
 // How long before the document's own time `key` was, or "-"
 [[nodiscard]] std::string age_of(const Doc& document, const Doc& member, const char* key);
 // "12:03:44" of an RFC 3339 time, with its day if that is not the document's

@@ -52,7 +52,7 @@ std::string status_text(const Doc& document, const Style& style) {
       "raceguardd {} is {}, pid {}, up {}\n", document.text("version"),
       ready ? style.paint("ready", Tone::kGood)
             : style.paint("not ready", Tone::kBad) + " (" + document.text("not_ready_reason", "no reason given") + ")",
-      count(document.number("pid")), duration(document.number("uptime_seconds")));
+      fmt::format("{:.0f}", document.number("pid")), duration(document.number("uptime_seconds")));
   text += line("policy", policy_line(document.at("policy"), style));
   text +=
       line("watches", fmt::format("{}, {} ({}), {}", plural(counts.number("targets"), "process"),
@@ -65,7 +65,7 @@ std::string status_text(const Doc& document, const Style& style) {
   text += line("now", fmt::format("{} wait for a lock, {}", plural(counts.number("lock_waiters"), "thread"),
                                   plural(counts.number("findings"), "finding")));
   text += line("evidence", evidence_line(document.at("evidence"), style));
-  text += line("lost", drops_line(document));
+  text += line("left out", drops_line(document));
   const Doc events = document.at("events");
   text +=
       line("stacks", fmt::format("{} decoded, {} with an untrusted stack", plural(events.number("decoded"), "event"),
@@ -87,11 +87,11 @@ std::string targets_text(const Doc& document, const Style& style) {
                {"NAME"},
                {"GUARD"},
                {"PROBES", Align::kRight},
-               {"UNIT", Align::kLeft, true},
-               {"PROGRAM", Align::kLeft, true}},
+               {"UNIT", Align::kLeft, Shrink::kMiddle},
+               {"PROGRAM", Align::kLeft, Shrink::kMiddle}},
               style);
   for (const Doc& target : document.list("targets")) {
-    table.row({count(target.number("pid")), target.text("comm"), target.text("guard"),
+    table.row({fmt::format("{:.0f}", target.number("pid")), target.text("comm"), target.text("guard"),
                count(target.number("functions_probed")), target.text("systemd_unit", "-"), target.text("exe")});
     for (const Doc& binary : target.list("binaries")) {
       if (binary.flag("deleted")) {

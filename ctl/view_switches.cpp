@@ -20,19 +20,19 @@ std::string notes_of(const Doc& each) {
 }  // namespace
 
 std::string switches_text(const Doc& document, const Style& style) {
-  Table table({{"SWITCH", Align::kLeft, true},
+  Table table({{"SWITCH", Align::kLeft, Shrink::kMiddle},
                {"STATE"},
                {"APPLIED"},
                {"REAL CALLS", Align::kRight},
                {"MODE"},
                {"SINCE"},
                {"OPENED", Align::kRight},
-               {"WHY", Align::kLeft, true}},
+               {"WHY", Align::kLeft, Shrink::kEnd}},
               style);
   for (const Doc& each : document.list("switches")) {
     const bool observe = each.text("mode") == "observe";
     table.row({each.text("name"), state_words(each.text("state")), state_words(each.text("applied_state")),
-               percent(each.number("allow_share", 1)), each.text("mode"), age_of(document, each, "since"),
+               real_share(each), each.text("mode"), age_of(document, each, "since"),
                count(each.number(observe ? "openings_observed" : "openings_enforced")), notes_of(each)},
               state_tone(each.text("applied_state")));
   }

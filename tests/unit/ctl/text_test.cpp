@@ -54,7 +54,7 @@ TEST(Cut, KeepsTheEndOfAPathAndWholeCharacters) {
 TEST(Wrap, BreaksBetweenWords) { EXPECT_EQ(wrap("one two three", 9, 2), "  one two\n  three\n"); }
 
 TEST(Table, AlignsAndShrinksWhatMayShrink) {
-  Table table({{"NAME", Align::kLeft, true}, {"N", Align::kRight}}, {.width = 20, .colour = false});
+  Table table({{"NAME", Align::kLeft, Shrink::kMiddle}, {"N", Align::kRight}}, {.width = 20, .colour = false});
   table.row({"short", "7"});
   table.row({"a-very-long-name-that-does-not-fit", "12345"});
   EXPECT_EQ(table.render(), "NAME               N\nshort              7\na-ve..not-fit  12345\n");

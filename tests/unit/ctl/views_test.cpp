@@ -39,6 +39,12 @@ TEST(TargetsText, AProcessNameCannotSendEscapes) {
   EXPECT_THAT(text, AllOf(HasSubstr("evil?[2J?z"), Not(HasSubstr("\x1b")), HasSubstr("812")));
 }
 
+TEST(TargetsText, APidIsWrittenOutHoweverLarge) {
+  json document = exporting::targets_json(exporting::sample_snapshot());
+  document["targets"][0]["pid"] = 4194303;
+  EXPECT_THAT(targets_text(Doc(document), kPlain), HasSubstr("4194303"));
+}
+
 TEST(LocksText, ShowsWaitersAndHoldersBelowTheirLock) {
   json document = exporting::locks_json(exporting::sample_snapshot());
   json& lock = document["locks"][1];
@@ -80,7 +86,7 @@ TEST(ExplainText, TellsCauseOutlookAndHistory) {
   const auto document = exporting::explain_json(exporting::sample_snapshot(), "recommend");
   const std::string text = explain_text(Doc(*document), kPlain);
   EXPECT_THAT(text, AllOf(HasSubstr("Switch recommend is OPEN: applications take their fallback."),
-                          HasSubstr("Since 2025-12-31 23:59:58 (2.0 s ago), because: slow ratio 0.62 of 40 calls"),
+                          HasSubstr("Since 2025-12-31 23:59:58 (2 s ago), because: slow ratio 0.62 of 40 calls"),
                           HasSubstr("slow ratio   62 %  reached       50 %       40"),
                           HasSubstr("becomes half-open at 00:00:03 (in 3.0 s)"), HasSubstr("closed -> open")));
 }
