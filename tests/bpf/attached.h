@@ -79,4 +79,11 @@ inline std::uint64_t dropped(const kernel::Attachment& attachment, rg_drop_reaso
   return attachment.read_drops().value().at(reason);
 }
 
+// A kernel that preempts inside BPF programs (CONFIG_PREEMPT, PREEMPT_LAZY) skips a fentry or raw tracepoint program
+// for a thread that comes to it on the CPU where another was preempted in it; it counts each skip. So what a test
+// expects was seen `expected` times, or less by what was skipped (by any program and for any process).
+inline bool all_seen_or_missed(const kernel::Attachment& attachment, std::uint64_t seen, std::uint64_t expected) {
+  return seen <= expected && seen + dropped(attachment, RG_DROP_PROGRAM_MISSED) >= expected;
+}
+
 }  // namespace raceguard::test

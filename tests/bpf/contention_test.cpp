@@ -109,7 +109,11 @@ TEST_P(Contention, AConditionVariablesWaitIsNoLock) {
 TEST_P(Contention, ThreadsThatDieInAWaitAreNoWaitersAnyMore) {
   watch(target_);
   const std::int64_t address = target_.run("block 3");
-  EXPECT_TRUE(eventually([&] { return lock_at(attachment_, target_.pid(), address).waiters == 3; }));
+  EXPECT_TRUE(eventually([&] {
+    const rg_u32 waiters = lock_at(attachment_, target_.pid(), address).waiters;
+    return waiters > 0 && all_seen_or_missed(attachment_, waiters, 3);
+  })) << lock_at(attachment_, target_.pid(), address).waiters
+      << " waiters, missed " << dropped(attachment_, RG_DROP_PROGRAM_MISSED);
   const pid_t pid = target_.pid();
   target_.kill_and_wait();
   EXPECT_TRUE(eventually([&] { return lock_at(attachment_, pid, address).waiters == 0; }));
@@ -153,8 +157,8 @@ TEST_P(Contention, FullMapsOfWaitsAndLocksAreCountedExactly) {
   attachment_ = open_or_throw(tiny);
   watch(target_);
   target_.run("block 3");
-  EXPECT_TRUE(eventually([&] { return dropped(attachment_, RG_DROP_WAITS_FULL) == 2; }))
-      << dropped(attachment_, RG_DROP_WAITS_FULL);
+  EXPECT_TRUE(eventually([&] { return all_seen_or_missed(attachment_, dropped(attachment_, RG_DROP_WAITS_FULL), 2); }))
+      << dropped(attachment_, RG_DROP_WAITS_FULL) << ", missed " << dropped(attachment_, RG_DROP_PROGRAM_MISSED);
   EXPECT_EQ(dropped(attachment_, RG_DROP_MAP_BUSY), 0U);
 
   TargetProcess second;
