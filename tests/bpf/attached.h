@@ -79,11 +79,17 @@ inline std::uint64_t dropped(const kernel::Attachment& attachment, rg_drop_reaso
   return attachment.read_drops().value().at(reason);
 }
 
-// A kernel that preempts inside BPF programs (CONFIG_PREEMPT, PREEMPT_LAZY) skips a fentry or raw tracepoint program
-// for a thread that comes to it on the CPU where another was preempted in it; it counts each skip. So what a test
-// expects was seen `expected` times, or less by what was skipped (by any program and for any process).
+// Where a thread is preempted inside a BPF program, the kernel skips that program for the threads that come to it on
+// the same CPU meanwhile, and counts each skip; so it does with perf programs during a bpf() call on a map. Seldom on a
+// real machine; in an emulated one each fifth burst of three waits loses one. Turning preemption off inside the program
+// only moves the preemption to its end, where it still counts as running. So what the tests expect to be seen may be
+// missing by what was skipped, of any process.
+inline std::uint64_t missed(const kernel::Attachment& attachment) {
+  return dropped(attachment, RG_DROP_PROGRAM_MISSED);
+}
+
 inline bool all_seen_or_missed(const kernel::Attachment& attachment, std::uint64_t seen, std::uint64_t expected) {
-  return seen <= expected && seen + dropped(attachment, RG_DROP_PROGRAM_MISSED) >= expected;
+  return seen <= expected && seen + missed(attachment) >= expected;
 }
 
 }  // namespace raceguard::test

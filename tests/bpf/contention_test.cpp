@@ -66,7 +66,7 @@ TEST_P(Contention, AConvoyOnAMutexIsALockWithWaitsHoldersAndStacks) {
   EXPECT_GE(lock.waits, 50U) << "of 100 holds by four threads";
   EXPECT_LE(lock.waits, 200U);
   EXPECT_GE(lock.wakes, 50U);
-  EXPECT_EQ(lock.waiters, 0U);
+  EXPECT_LE(lock.waiters, missed(attachment_));
   EXPECT_EQ(lock.wait_class, static_cast<rg_u32>(RG_WAIT_LOCK));
   EXPECT_GE(lock.max_ns, static_cast<rg_u64>(2 * kNsPerMs));
   EXPECT_NE(lock.last_owner_tid, 0U);
@@ -113,10 +113,10 @@ TEST_P(Contention, ThreadsThatDieInAWaitAreNoWaitersAnyMore) {
     const rg_u32 waiters = lock_at(attachment_, target_.pid(), address).waiters;
     return waiters > 0 && all_seen_or_missed(attachment_, waiters, 3);
   })) << lock_at(attachment_, target_.pid(), address).waiters
-      << " waiters, missed " << dropped(attachment_, RG_DROP_PROGRAM_MISSED);
+      << " waiters, missed " << missed(attachment_);
   const pid_t pid = target_.pid();
   target_.kill_and_wait();
-  EXPECT_TRUE(eventually([&] { return lock_at(attachment_, pid, address).waiters == 0; }));
+  EXPECT_TRUE(eventually([&] { return lock_at(attachment_, pid, address).waiters <= missed(attachment_); }));
   EXPECT_GE(attachment_.forget_process(pid).value(), 1U);
   EXPECT_EQ(lock_at(attachment_, pid, address).waits, 0U);
 }
@@ -127,7 +127,8 @@ TEST_P(Contention, ALockForgottenDuringAWaitIsCounted) {
   ASSERT_TRUE(eventually([&] { return lock_at(attachment_, target_.pid(), address).waiters == 1; }));
   ASSERT_EQ(attachment_.forget_process(target_.pid()).value(), 1U);
   target_.run("unblock");
-  EXPECT_TRUE(eventually([&] { return dropped(attachment_, RG_DROP_LOCK_FORGOTTEN) == 1; }));
+  EXPECT_TRUE(
+      eventually([&] { return all_seen_or_missed(attachment_, dropped(attachment_, RG_DROP_LOCK_FORGOTTEN), 1); }));
 }
 
 TEST_P(Contention, AnotherProcessIsNotCounted) {
@@ -158,7 +159,7 @@ TEST_P(Contention, FullMapsOfWaitsAndLocksAreCountedExactly) {
   watch(target_);
   target_.run("block 3");
   EXPECT_TRUE(eventually([&] { return all_seen_or_missed(attachment_, dropped(attachment_, RG_DROP_WAITS_FULL), 2); }))
-      << dropped(attachment_, RG_DROP_WAITS_FULL) << ", missed " << dropped(attachment_, RG_DROP_PROGRAM_MISSED);
+      << dropped(attachment_, RG_DROP_WAITS_FULL) << ", missed " << missed(attachment_);
   EXPECT_EQ(dropped(attachment_, RG_DROP_MAP_BUSY), 0U);
 
   TargetProcess second;
@@ -171,7 +172,7 @@ TEST_P(Contention, FullMapsOfWaitsAndLocksAreCountedExactly) {
   ASSERT_EQ(dropped(attachment_, RG_DROP_LOCKS_FULL), 0U);
   second.run("exit_threads 1");  // a join waits on the thread's own word, if the thread is slow enough to be waited for
   second.run("consume 4");
-  EXPECT_GE(dropped(attachment_, RG_DROP_LOCKS_FULL), 4U);
+  EXPECT_GE(dropped(attachment_, RG_DROP_LOCKS_FULL) + missed(attachment_), 4U);
 }
 
 TEST_P(Contention, AFullRingIsCountedExactly) {
