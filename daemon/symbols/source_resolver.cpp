@@ -103,8 +103,13 @@ std::optional<SourceLine> call_line(Dwarf_Die* unit, Dwarf_Die* inlined) {
 
 // The line table tells the innermost function's line; each caller outwards stands at the line of its inlined call.
 SourcePlace place_in(Dwarf_Die* unit, std::uint64_t address) {
+  Dwarf_Die* innermost_raw = nullptr;
+  const int found = dwarf_getscopes(unit, address, &innermost_raw);
+  const std::unique_ptr<Dwarf_Die, Free> innermost(innermost_raw);
+  // Outside an inlined function dwarf_getscopes goes on with where it was written; what it is inlined into is asked for
+  // by its DIE.
   Dwarf_Die* scopes_raw = nullptr;
-  const int count = dwarf_getscopes(unit, address, &scopes_raw);
+  const int count = found > 0 ? dwarf_getscopes_die(innermost.get(), &scopes_raw) : 0;
   const std::unique_ptr<Dwarf_Die, Free> scopes(scopes_raw);
   SourcePlace place{.line = line_in(unit, address), .inlined = {}};
   for (int i = 0; i < count; ++i) {
