@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/startup.h"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <random>
@@ -31,12 +33,23 @@ Result<exporting::EvidenceWriter> open_evidence(const policy::DaemonSettings& se
   return exporting::EvidenceWriter::open({.path = settings.evidence_file}, clock);
 }
 
-Result<kernel::Attachment> load_kernel(const policy::DaemonSettings& settings, const Options& options) {
+// The rate limit stands in the BPF object's read-only data: one for all targets, fixed when it is loaded.
+std::uint32_t stack_samples_per_second(const policy::Policy& policy) {
+  double most = 0;
+  for (const policy::Guard& guard : policy.guards) {
+    most = std::max(most, guard.contention.enabled ? guard.contention.stack_samples_per_second : 0);
+  }
+  return static_cast<std::uint32_t>(std::ceil(most));
+}
+
+Result<kernel::Attachment> load_kernel(const policy::Policy& policy, const Options& options) {
+  const policy::DaemonSettings& settings = policy.daemon;
   return kernel::Attachment::open({.max_functions = settings.max_functions,
                                    .max_locks = settings.max_locks,
                                    .max_targets = settings.max_targets,
                                    .max_calls_in_flight = settings.max_calls_in_flight,
                                    .ring_bytes = settings.ring_bytes,
+                                   .stack_samples_per_second = stack_samples_per_second(policy),
                                    .allow_uprobe_multi = !options.single_perf_events});
 }
 
@@ -116,7 +129,7 @@ Result<void> run_daemon(const Options& options, policy::Policy policy) {
   if (!evidence) {
     return fail(std::move(evidence.error()));
   }
-  auto attachment = load_kernel(settings, options);
+  auto attachment = load_kernel(policy, options);
   if (!attachment) {
     return fail(std::move(attachment.error()));
   }

@@ -88,7 +88,8 @@ constexpr std::array kContentionKeys = {
         .store = store<&ContentionGuard::enabled>},
     Key{.name = "stack_samples_per_second",
         .kind = Kind::kNumber,
-        .help = "At most so many stacks of waiters and holders are copied each second and target; 0 for none.",
+        .help = "At most so many stacks of waiters and holders are copied a second on each CPU; set at the daemon's "
+                "start, to the largest value of all policies.",
         .fallback = "20",
         .minimum = 0,
         .maximum = 10000,

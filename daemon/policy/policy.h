@@ -52,7 +52,7 @@ struct FunctionGuard {
 
 struct ContentionGuard {
   bool enabled = true;
-  double stack_samples_per_second = 20;  // stack copies a second and target, at most
+  double stack_samples_per_second = 20;  // stack copies a second and CPU, at most; the largest of all guards
 };
 
 struct Ratio {
