@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Locks with the code sites of those who wait and those who hold.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "ctl/view_parts.h"
 #include "ctl/views.h"
-#include "daemon/events/lock_functions.h"
 
 namespace raceguard::ctl {
 namespace {
@@ -28,18 +29,27 @@ std::string frame_text(const Doc& frame, std::size_t width) {
 }
 
 // The innermost frames are the lock's own (pthread_mutex_lock, futex_wait): nobody looks for those.
-std::size_t first_caller(const std::vector<Doc>& frames) {
-  std::size_t first = 0;
-  while (first + 1 < frames.size() && events::wait_kind_of(frames[first].text("function"))) {
-    ++first;
+std::size_t first_caller(const Doc& stack, std::size_t frames) {
+  const auto caller = static_cast<std::size_t>(stack.number("caller"));
+  return caller < frames ? caller : 0;
+}
+
+// Its callers that have a name; where none of them has one, whatever there is.
+std::vector<Doc> callers_shown(const std::vector<Doc>& frames, std::size_t first) {
+  std::vector<Doc> callers(frames.begin() + static_cast<std::ptrdiff_t>(first) + 1, frames.end());
+  const auto nameless = [](const Doc& frame) { return frame.text("function").empty(); };
+  if (!std::all_of(callers.begin(), callers.end(), nameless)) {
+    callers.erase(std::remove_if(callers.begin(), callers.end(), nameless), callers.end());
   }
-  return first;
+  const std::size_t shown = std::min(callers.size(), kFramesShown - 1);
+  callers.erase(callers.begin() + static_cast<std::ptrdiff_t>(shown), callers.end());
+  return callers;
 }
 
 void add_site(Table& table, const Doc& site, std::string_view role, const Style& style) {
   const Doc stack = site.at("stack");
   const std::vector<Doc> frames = stack.list("frames");
-  const std::size_t first = first_caller(frames);
+  const std::size_t first = first_caller(stack, frames.size());
   const double waited = site.number("total_wait_seconds");
   std::string figures = fmt::format("{}x", count(site.number("count")));
   figures += waited > 0 ? fmt::format(", {}", duration(waited)) : "";
@@ -50,8 +60,8 @@ void add_site(Table& table, const Doc& site, std::string_view role, const Style&
   }
   const std::size_t room = style.width > 60 ? style.width - kWherePlace - 26 : 34;
   table.note(fmt::format("  {:<{}}{}  {}", role, kWherePlace - 2, frame_text(frames[first], room), figures));
-  for (std::size_t i = first + 1; i < std::min(frames.size(), first + kFramesShown); ++i) {
-    table.note(style.paint(fmt::format("{:{}}from {}", "", kWherePlace, frame_text(frames[i], room - 5)), Tone::kDim));
+  for (const Doc& caller : callers_shown(frames, first)) {
+    table.note(style.paint(fmt::format("{:{}}from {}", "", kWherePlace, frame_text(caller, room - 5)), Tone::kDim));
   }
 }
 

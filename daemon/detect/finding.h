@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,7 @@ struct FunctionFigures {
 
 // A code site with how often it was seen and, for waiters, how long it waited.
 struct RankedSite {
-  events::Stack stack;
+  std::shared_ptr<const events::Stack> stack;  // never null; shared with the snapshots, which are many
   std::uint64_t count = 0;
   std::int64_t total_wait_ns = 0;
   pid_t last_tid = 0;

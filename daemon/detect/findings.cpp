@@ -30,7 +30,7 @@ std::string contention_text(const LockDelta& lock, const RankedSite* holder) {
   const auto average_ns = sums.total_wait_ns / static_cast<std::int64_t>(sums.waits);
   std::string held;
   if (holder != nullptr) {
-    if (const std::string site = caller_text(holder->stack); !site.empty()) {
+    if (const std::string site = caller_text(*holder->stack); !site.empty()) {
       held = fmt::format(" (held by {})", site);
     }
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <string_view>
 #include <tuple>
 
@@ -44,7 +45,7 @@ void RankedSites::add(const events::LockStackEvent& sample) {
   auto found = std::find_if(sites_.begin(), sites_.end(), [&](const Entry& entry) { return entry.key == key; });
   if (found == sites_.end()) {
     make_room();
-    sites_.push_back({.key = key, .site = {.stack = shortened(sample.stack)}});
+    sites_.push_back({.key = key, .site = {.stack = std::make_shared<const events::Stack>(shortened(sample.stack))}});
     found = sites_.end() - 1;
   }
   found->site.count += 1;

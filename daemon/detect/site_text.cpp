@@ -37,6 +37,11 @@ std::string without_arguments(const std::string& function) {
   return function;
 }
 
+// A caller as an addition to a site: the function is enough where the binary is the site's and no line is known.
+std::string outer_text(const symbols::CodeSite& site, const std::string& binary) {
+  return site.source || site.binary != binary ? site_text(site) : without_arguments(site.function);
+}
+
 }  // namespace
 
 std::string site_text(const symbols::CodeSite& site) {
@@ -59,7 +64,7 @@ std::string caller_text(const events::Stack& stack) {
   // A stripped binary names only what it exports: the next name outwards tells more than an address.
   for (std::size_t i = caller + 1; site.function.empty() && i < stack.reliable_frames; ++i) {
     if (!stack.frames[i].function.empty()) {
-      return fmt::format("{}, called by {}", site_text(site), site_text(stack.frames[i]));
+      return fmt::format("{}, called by {}", site_text(site), outer_text(stack.frames[i], site.binary));
     }
   }
   return site_text(site);

@@ -110,6 +110,12 @@ std::string_view bare(std::string_view function) {
   return function.starts_with("GI_") ? trimmed(function.substr(3)) : function;  // glibc's names for calls of its own
 }
 
+// Who makes the futex call by syscall(2) is a lock of its own making (InnoDB's, Rust's), also where a stripped binary
+// has no name for it; unless nobody is known to have called it.
+bool makes_the_call(const Stack& stack, std::size_t index) {
+  return index > 0 && index + 1 < stack.reliable_frames && bare(stack.frames[index - 1].function) == "syscall";
+}
+
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
@@ -142,7 +148,7 @@ bool is_lock_machinery(const symbols::CodeSite& site) {
 
 std::size_t first_caller(const Stack& stack) {
   for (std::size_t i = 0; i < stack.frames.size(); ++i) {
-    if (!is_lock_machinery(stack.frames[i])) {
+    if (!is_lock_machinery(stack.frames[i]) && !makes_the_call(stack, i)) {
       return i;
     }
   }

@@ -2,6 +2,7 @@
 #include "daemon/events/unwinder.h"
 
 #include <algorithm>
+#include <array>
 
 namespace raceguard::events {
 namespace {
@@ -11,6 +12,15 @@ const targets::MappedBinary* mapping_of(std::uint64_t ip, std::span<const target
     return ip >= mapping.start && ip < mapping.end;
   });
   return found == mappings.end() ? nullptr : &*found;
+}
+
+// A function with a return probe that has not returned yet gives this as its return address: the "[uprobes]" page, for
+// which the kernel asks for the last page of user space (kernel/events/uprobes.c, xol_add_vma), with four and with five
+// levels of page tables. The true address is known to the kernel alone.
+constexpr std::array<std::uint64_t, 2> kReturnTrampolines = {0x7fffffffe000, 0xffffffffffe000};
+
+bool is_return_trampoline(std::uint64_t ip) {
+  return std::find(kReturnTrampolines.begin(), kReturnTrampolines.end(), ip) != kReturnTrampolines.end();
 }
 
 std::uint64_t file_offset_of(const Frame& frame) { return frame.ip - frame.binary->start + frame.binary->file_offset; }
@@ -41,7 +51,9 @@ UnwoundStack Unwinder::by_frame_info(const StackRecord& record, std::span<const 
     }
     stack.reliable_frames = stack.frames.size();
     step = info->step(frame.address - (frame.is_return_address ? 1 : 0), registers, memory);
-    if (step.end == StepEnd::kCaller) {
+    if (step.end == StepEnd::kCaller && is_return_trampoline(registers[kInstructionRegister])) {
+      step.end = StepEnd::kAbove;  // what is known is true, and there is more
+    } else if (step.end == StepEnd::kCaller) {
       frame = make_frame(registers[kInstructionRegister], !step.signal_frame, mappings);
     }
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/events/lock_functions.h"
 #include "daemon/export/json_views.h"
 #include "daemon/export/snapshot.h"
 #include "raceguard/clock.h"
@@ -83,7 +84,11 @@ nlohmann::json stack_json(const events::Stack& stack) {
   for (const symbols::CodeSite& site : stack.frames) {
     frames.push_back(frame_json(site));
   }
-  return {{"trust", trust_name(stack.trust)}, {"frames", std::move(frames)}};
+  const std::size_t caller = events::first_caller(stack);
+  return {{"trust", trust_name(stack.trust)},
+          {"complete", stack.complete},
+          {"caller", caller < stack.frames.size() ? nlohmann::json(caller) : nlohmann::json(nullptr)},
+          {"frames", std::move(frames)}};
 }
 
 nlohmann::json document_head(const Snapshot& snapshot) { return {{"time", time_or_null(snapshot.realtime_ns)}}; }

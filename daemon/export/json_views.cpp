@@ -65,7 +65,7 @@ json sites_json(const std::vector<detect::RankedSite>& sites) {
     list.push_back({{"count", site.count},
                     {"total_wait_seconds", to_seconds(site.total_wait_ns)},
                     {"last_tid", site.last_tid},
-                    {"stack", stack_json(site.stack)}});
+                    {"stack", stack_json(*site.stack)}});
   }
   return list;
 }

@@ -56,13 +56,15 @@ TEST(LocksText, ShowsWaitersAndHoldersBelowTheirLock) {
                       {"total_wait_seconds", 0},
                       {"stack",
                        {{"trust", "untrusted"},
+                        {"caller", 1},
                         {"frames",
                          {frame("pthread_mutex_lock", nullptr, nullptr), frame("shop::restock(int)", "a/shop.cpp", 9),
-                          frame("main", nullptr, nullptr)}}}}}};
+                          frame("", nullptr, nullptr), frame("main", nullptr, nullptr)}}}}}};
   const std::string text = locks_text(Doc(document), kPlain);
   EXPECT_THAT(text, HasSubstr("waits in  reserve_stock  checkout.cpp:42  7x"));
   EXPECT_THAT(text, HasSubstr("held by   shop::restock  shop.cpp:9  3x  stack not trusted"));
   EXPECT_THAT(text, HasSubstr("from main+0x10  libc.so.6"));
+  EXPECT_THAT(text, Not(HasSubstr("from 0x1")));            // beside a caller with a name, one without tells nothing
   EXPECT_THAT(text, Not(HasSubstr("pthread_mutex_lock")));  // nobody looks for the lock's own frames
   EXPECT_LT(text.find("orders"), text.find("inventory_mutex"));
 }

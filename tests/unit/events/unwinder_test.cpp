@@ -90,6 +90,27 @@ TEST(Unwinder, WithoutACopyFramePointersAreTakenWhereEachFollowsACall) {
   EXPECT_EQ(unwinder.unwind(record, thread.mappings()).trust, StackTrust::kUntrusted) << "no call ends there";
 }
 
+TEST(Unwinder, AFunctionWithAReturnProbeEndsTheStackAndKeepsItTrusted) {
+  const BlockedThread thread(blocker_program("stripped"), "mutex");
+  auto raw = thread.record();
+  Unwinder unwinder;
+  const UnwoundStack good = unwinder.unwind(stack_record(raw), thread.mappings());
+  const std::size_t at = find_callers(good, thread.callers());
+  ASSERT_NE(at, std::string::npos);
+  const std::uint64_t wanted = good.frames.at(at + 1).ip;
+  const std::uint64_t trampoline = 0x7fffffffe000;  // as the kernel writes it at the entry of a probed function
+  for (std::size_t offset = RG_STACK_HEADER_BYTES; offset + 8 <= raw.size(); offset += 8) {
+    if (std::memcmp(raw.data() + offset, &wanted, 8) == 0) {
+      std::memcpy(raw.data() + offset, &trampoline, 8);
+    }
+  }
+  const UnwoundStack probed = unwinder.unwind(stack_record(raw), thread.mappings());
+  EXPECT_EQ(probed.trust, StackTrust::kUnwound);
+  EXPECT_FALSE(probed.complete);
+  EXPECT_EQ(probed.frames.size(), at + 1) << "inner is the last frame";
+  EXPECT_EQ(probed.reliable_frames, at + 1);
+}
+
 TEST(Unwinder, AStackWithAWrongReturnAddressIsUntrustedFromThereOn) {
   const BlockedThread thread(blocker_program("stripped"), "mutex");
   auto raw = thread.record();

@@ -110,8 +110,10 @@ Snapshot sample_snapshot() {
                     sample_lock("orders", 0x8f00, 100, 5'000'000)};
   detect::RankedSite site;
   site.count = 7;
-  site.stack.trust = events::StackTrust::kUnwound;
-  site.stack.frames = {{"reserve_stock", 16, "/usr/bin/checkout", 0x1234, symbols::SourceLine{"checkout.cpp", 42}}};
+  events::Stack stack;
+  stack.trust = events::StackTrust::kUnwound;
+  stack.frames = {{"reserve_stock", 16, "/usr/bin/checkout", 0x1234, symbols::SourceLine{"checkout.cpp", 42}}};
+  site.stack = std::make_shared<const events::Stack>(std::move(stack));
   snapshot.locks[0].waiters = {site};
   snapshot.findings = {{}};
   snapshot.findings[0].guard = "checkout";
