@@ -14,6 +14,14 @@ constexpr std::size_t kSitesShown = 3;   // of waiters, of holders; -o json has 
 constexpr std::size_t kFramesShown = 4;  // of a stack, from the one who called the lock on
 constexpr std::size_t kWherePlace = 12;  // columns before a site
 
+// Most locks of a server lie on the heap and are called after the code that took them: under the heading "LOCK" that
+// code is what tells them apart.
+std::string lock_name(const Doc& lock) {
+  constexpr std::string_view kPrefix = "lock first taken in ";
+  const std::string name = lock.text("name", lock.text("address"));
+  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+}
+
 std::string frame_text(const Doc& frame, std::size_t width) {
   std::string function = short_function(frame.text("function"));
   if (function.empty()) {
@@ -96,7 +104,7 @@ std::string locks_text(const Doc& document, const Style& style) {
       continue;
     }
     const Doc wait = lock.at("wait_seconds");
-    table.row({lock.text("name", lock.text("address")), count(lock.number("waits")), count(lock.number("waiting_now")),
+    table.row({lock_name(lock), count(lock.number("waits")), count(lock.number("waiting_now")),
                duration(wait.number("total")), quantile(wait, "p50"), quantile(wait, "p99"),
                duration(wait.number("max")), fmt::format("{:.0f}", lock.number("pid")), lock.text("guard")},
               Tone::kBold);
