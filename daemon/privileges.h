@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "raceguard/error.h"
 
@@ -14,7 +15,11 @@ struct PrivilegeNeeds {
 
 // Keeps CAP_BPF, CAP_PERFMON (probes), CAP_SYS_PTRACE (/proc/PID/root, maps, memory of other users' processes) and
 // CAP_DAC_READ_SEARCH (their binaries), and those of them only that the process has. Sets no_new_privs.
-// Returns the names of what is left, for the log.
-Result<std::string> drop_privileges(const PrivilegeNeeds& needs);
+// For the log: the names of what is left, and for each right that was not there what does not work without it.
+struct Rights {
+  std::string kept;
+  std::vector<std::string> missing;
+};
+Result<Rights> drop_privileges(const PrivilegeNeeds& needs);
 
 }  // namespace raceguard::app

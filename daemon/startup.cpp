@@ -81,11 +81,14 @@ Result<void> give_up_rights(const Options& options, bool uprobe_multi) {
   if (options.keep_capabilities) {
     return {};
   }
-  auto kept = drop_privileges({.perf_uprobes = !uprobe_multi});
-  if (!kept) {
-    return fail(std::move(kept.error()));
+  auto rights = drop_privileges({.perf_uprobes = !uprobe_multi});
+  if (!rights) {
+    return fail(std::move(rights.error()));
   }
-  spdlog::info("rights kept: {}", *kept);
+  for (const std::string& missing : rights->missing) {
+    spdlog::warn("{}", missing);
+  }
+  spdlog::info("rights kept: {}", rights->kept);
   return {};
 }
 
