@@ -5,6 +5,8 @@
 
 #include <fmt/core.h>
 
+#include "daemon/detect/site_text.h"
+#include "daemon/omission_text.h"
 #include "daemon/plan/build_plan.h"
 #include "daemon/plan/symbol_source.h"
 #include "daemon/targets/target_set.h"
@@ -34,16 +36,20 @@ int check_policy(const policy::Policy& policy) {
   int status = 0;
   for (const plan::Omission& omission : plan.omissions) {
     const bool mistake = PolicyCheck::is_mistake(omission);
-    fmt::print(stderr, "{}: policy {}: {}: {}\n", mistake ? "error" : "warning", omission.guard, omission.what,
-               omission.reason);
+    fmt::print(stderr, "{}: {}\n", mistake ? "error" : "warning", omission_text(policy, omission));
     status = mistake ? 2 : status;
+  }
+  for (const std::string& text : guards_without_target(policy, plan)) {
+    fmt::print(stderr, "warning: {}, so its functions were not checked\n", text);
   }
   for (const plan::FunctionProbe& probe : plan.functions) {
     fmt::print("would probe {} in {}: {} at +{:#x}\n", probe.symbol.demangled, probe.host_path, probe.site.instruction,
                probe.site.function_offset);
   }
-  fmt::print("{}: {} policies, {} running targets, {} functions\n", status == 0 ? "valid" : "not valid",
-             policy.guards.size(), checked->targets, plan.functions.size());
+  fmt::print("{}: {}, {}, {}\n", status == 0 ? "valid" : "not valid",
+             policy.guards.size() == 1 ? "1 policy" : fmt::format("{} policies", policy.guards.size()),
+             detect::count_text(checked->targets, "running target"),
+             detect::count_text(plan.functions.size(), "function"));
   return status;
 }
 

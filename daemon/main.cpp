@@ -1,29 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // raceguardd: 0 after a clean end or a valid --check, 1 if it could not run, 2 for a wrong command line or policy.
-#include <cstdlib>
 #include <variant>
 
 #include <fmt/core.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include "daemon/check_policy.h"
+#include "daemon/journal_log.h"
 #include "daemon/options.h"
 #include "daemon/policy/load.h"
 #include "daemon/startup.h"
-
-namespace {
-
-// stderr; under systemd with the priority prefix of sd-daemon(3) and without the time, which the journal adds.
-void set_up_log(const std::string& level) {
-  auto logger = spdlog::stderr_logger_st("raceguardd");
-  const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
-  logger->set_pattern(journal ? "%v" : "%Y-%m-%dT%H:%M:%S.%e %l %v");
-  logger->set_level(spdlog::level::from_str(level));
-  spdlog::set_default_logger(std::move(logger));
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   using namespace raceguard;
@@ -32,11 +18,11 @@ int main(int argc, char** argv) {
     return now->status;
   }
   const auto& options = std::get<app::Options>(parsed);
-  set_up_log(options.log_level);
+  app::set_up_log(options.log_level);
 
   auto policy = policy::load_policy(options.config);
   if (!policy) {
-    fmt::print(stderr, "{}\n", policy.error().to_string());
+    fmt::print(stderr, "{}", policy.error().to_string());  // a line each
     return 2;
   }
   if (options.check_only) {

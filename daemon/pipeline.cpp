@@ -10,7 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/control_request.h"
+#include "daemon/detect/site_text.h"
 #include "daemon/export/json_views.h"
+#include "daemon/omission_text.h"
 #include "daemon/policy/load.h"
 #include "daemon/version.h"
 
@@ -39,8 +41,8 @@ Result<void> Pipeline::start() {
     return fail(std::move(changes.error()));
   }
   follow(*changes);
-  for (const plan::Omission& omission : prober_.plan().omissions) {
-    spdlog::warn("policy {}: {} left out: {}", omission.guard, omission.what, omission.reason);
+  for (const std::string& text : guards_without_target(policy_, prober_.plan())) {
+    spdlog::info("{} yet", text);
   }
   desk_.note("start", {{"version", kVersion}, {"pid", getpid()}, {"targets", prober_.targets().size()}});
   desk_.flush_evidence();
@@ -64,8 +66,19 @@ void Pipeline::follow(const ProbeChanges& changes) {
   }
   const auto& difference = changes.difference;
   if (!difference.add_functions.empty() || !difference.remove_functions.empty()) {
-    spdlog::info("probes: {} functions set, {} removed, {} targets", difference.add_functions.size(),
-                 difference.remove_functions.size(), prober_.targets().size());
+    spdlog::info("probes: {} set, {} removed; {}", detect::count_text(difference.add_functions.size(), "function"),
+                 difference.remove_functions.size(), detect::count_text(prober_.targets().size(), "target"));
+  }
+  tell_omissions();
+}
+
+// Each once for a policy, however many processes it holds for: what differs between them is the pid in the text.
+void Pipeline::tell_omissions() {
+  for (const plan::Omission& omission : prober_.plan().omissions) {
+    const std::string what = omission.what.substr(0, omission.what.find(" of pid "));
+    if (told_omissions_.emplace(omission.guard, what, omission.code).second) {
+      spdlog::warn("left out: {}", omission_text(policy_, omission));
+    }
   }
 }
 
@@ -125,7 +138,10 @@ Result<void> Pipeline::reload() {
   if (!loaded) {
     ++reload_failures_;
     policy_error_ = loaded.error().to_string();
-    spdlog::error("reload refused, the old policy stays in force:\n{}", policy_error_);
+    spdlog::error("reload refused, the old policy stays in force");
+    for (const policy::PolicyError& error : loaded.error().list()) {
+      spdlog::error("{}", error.error.to_string());
+    }
     desk_.note("reload", {{"ok", false}, {"error", policy_error_}});
     return fail(loaded.error().to_error());
   }
@@ -133,6 +149,7 @@ Result<void> Pipeline::reload() {
   if (!changes) {
     ++reload_failures_;
     policy_error_ = changes.error().to_string();
+    spdlog::error("reload refused, the old policy stays in force: {}", policy_error_);
     return fail(std::move(changes.error()));
   }
   const policy::DaemonSettings kept = policy_.daemon;  // sizes and paths are fixed when the daemon starts
@@ -143,6 +160,7 @@ Result<void> Pipeline::reload() {
   }
   ++policy_generation_;
   policy_error_.clear();
+  told_omissions_.clear();
   follow(*changes);
   desk_.reload(policy_);
   desk_.note("reload", {{"ok", true}, {"generation", policy_generation_}});
@@ -179,8 +197,9 @@ void Pipeline::stop(const std::string& why) {
 }
 
 std::string Pipeline::status_line() const {
-  return fmt::format("{} targets, {} functions probed, {} switches", prober_.targets().size(),
-                     prober_.plan().functions.size(), desk_.views().size());
+  return fmt::format("{}, {} probed, {}", detect::count_text(prober_.targets().size(), "target"),
+                     detect::count_text(prober_.plan().functions.size(), "function"),
+                     detect::count_text(desk_.views().size(), "switch"));
 }
 
 void Pipeline::publish() {

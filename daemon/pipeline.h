@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -49,6 +51,7 @@ class Pipeline {
 
  private:
   void follow(const ProbeChanges& changes);
+  void tell_omissions();
   void report(const char* what, const Error& error);
   void publish();
 
@@ -69,6 +72,7 @@ class Pipeline {
   std::int64_t longest_tick_ns_ = 0;
   std::int64_t next_expiry_ns_ = 0;
   std::string last_report_;
+  std::set<std::tuple<std::string, std::string, ErrorCode>> told_omissions_;
 };
 
 }  // namespace raceguard::app

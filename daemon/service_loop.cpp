@@ -55,6 +55,12 @@ int on_signal(sd_event_source*, const signalfd_siginfo*, void* data) {
   return 0;
 }
 
+// A line break would begin another assignment of the message to systemd.
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
 }  // namespace
 
 struct ServiceLoop::Impl {
@@ -134,7 +140,7 @@ Result<std::string> ServiceLoop::run() {
   return impl_->stop_signal;
 }
 
-void notify_ready(const std::string& status) { sd_notifyf(0, "READY=1\nSTATUS=%s", status.c_str()); }
+void notify_ready(const std::string& status) { sd_notifyf(0, "READY=1\nSTATUS=%s", one_line(status).c_str()); }
 
 void notify_reloading() {
   sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", static_cast<long long>(SystemClock().monotonic_ns() / kNsPerUs));
@@ -142,6 +148,6 @@ void notify_reloading() {
 
 void notify_stopping() { sd_notify(0, "STOPPING=1"); }
 
-void notify_status(const std::string& status) { sd_notifyf(0, "STATUS=%s", status.c_str()); }
+void notify_status(const std::string& status) { sd_notifyf(0, "STATUS=%s", one_line(status).c_str()); }
 
 }  // namespace raceguard::app

@@ -105,8 +105,8 @@ std::optional<Decision> Breaker::tick_half_open(const Instant& now) {
   }
   return move(now, Event::kTrialPassed,
               {kBreakerActor,
-               fmt::format("trial passed: {} calls and {} lock waits below the thresholds to close", trial_.calls,
-                           trial_.waits),
+               fmt::format("trial passed: {} calls, {} lock waits, all values below the thresholds to close",
+                           trial_.calls, trial_.waits),
                std::move(verdict.measurements)});
 }
 

@@ -17,6 +17,9 @@ struct Thresholds {
 struct Criterion {
   Measurement measurement;
   std::uint64_t minimum_samples;
+  const char* key;  // of the policy, whose unit people read the values in
+  double scale;
+  const char* unit;
   const char* samples_name;
 };
 
@@ -24,8 +27,9 @@ void judge(Verdict& verdict, const Criterion& criterion) {
   const Measurement& seen = criterion.measurement;
   if (!verdict.reached && seen.samples >= criterion.minimum_samples && seen.value > 0 && seen.value >= seen.threshold) {
     verdict.reached = true;
-    verdict.reason = fmt::format("{} {:.3g} reached {:.3g} in {} {}", seen.what, seen.value, seen.threshold,
-                                 seen.samples, criterion.samples_name);
+    verdict.reason = fmt::format("{} {:.3g} {unit} reached {:.3g} {unit} in {} {}", criterion.key,
+                                 seen.value * criterion.scale, seen.threshold * criterion.scale, seen.samples,
+                                 criterion.samples_name, fmt::arg("unit", criterion.unit));
   }
   verdict.measurements.push_back(seen);
 }
@@ -34,17 +38,28 @@ Verdict judge_by(const Thresholds& thresholds, const Totals& totals, const Minim
   constexpr double kSecondsPerNs = 1e-9;
   Verdict verdict;
   if (thresholds.slow_ratio) {
-    judge(verdict,
-          {{"slow_ratio", totals.slow_ratio(), *thresholds.slow_ratio, totals.calls}, minimums.calls, "calls"});
+    judge(verdict, {{"slow_ratio", totals.slow_ratio(), *thresholds.slow_ratio, totals.calls},
+                    minimums.calls,
+                    "slow_ratio",
+                    100,
+                    "%",
+                    "calls"});
   }
   if (thresholds.error_ratio) {
-    judge(verdict,
-          {{"error_ratio", totals.error_ratio(), *thresholds.error_ratio, totals.calls}, minimums.calls, "calls"});
+    judge(verdict, {{"error_ratio", totals.error_ratio(), *thresholds.error_ratio, totals.calls},
+                    minimums.calls,
+                    "error_ratio",
+                    100,
+                    "%",
+                    "calls"});
   }
   if (thresholds.lock_wait_p99_ns) {
     judge(verdict, {{"lock_wait_p99_seconds", static_cast<double>(totals.lock_wait_quantile_ns(0.99)) * kSecondsPerNs,
                      static_cast<double>(*thresholds.lock_wait_p99_ns) * kSecondsPerNs, totals.waits},
                     minimums.waits,
+                    "lock_wait_p99",
+                    1000,
+                    "ms",
                     "lock waits"});
   }
   return verdict;

@@ -14,7 +14,7 @@ namespace raceguard::breaker {
 struct Verdict {
   std::vector<Measurement> measurements;  // one for each threshold that the policy sets
   bool reached = false;                   // one of them, with enough samples
-  std::string reason;                     // "slow_ratio 0.42 reached 0.25 in 310 calls", of the first that was reached
+  std::string reason;                     // "slow_ratio 42 % reached 25 % in 310 calls", of the first that was reached
 };
 
 struct Minimums {

@@ -89,7 +89,7 @@ std::string count_text(std::uint64_t count, const std::string& noun) {
   for (std::size_t i = digits.size(); i > 3; i -= 3) {
     digits.insert(i - 3, 1, ',');
   }
-  return digits + " " + noun + (count == 1 ? "" : "s");
+  return digits + " " + noun + (count == 1 ? "" : noun.ends_with("ch") ? "es" : "s");
 }
 
 }  // namespace raceguard::detect

@@ -22,6 +22,10 @@ std::string remedy_for(int errno_value) {
       return "Free space on its file system; records wait in memory and are written then";
     case ENOENT:
       return "Create the directory, or set daemon.evidence_file";
+    case EISDIR:
+    case ENOTDIR:
+    case ELOOP:
+      return "Set daemon.evidence_file to a regular file, not a directory or a symbolic link";
     case EACCES:
     case EPERM:
     case EROFS:

@@ -31,13 +31,13 @@ constexpr int kPollMaxMs = 1000;
 std::string remedy_for(int errno_value, std::uint16_t port) {
   switch (errno_value) {
     case EADDRINUSE:
-      return fmt::format("Find who has it with 'ss -ltnp sport = :{}', or set another daemon.listen", port);
+      return fmt::format("Find who has it with 'ss -ltnp sport = :{}', or set another daemon.listen_port", port);
     case EADDRNOTAVAIL:
-      return "The address is not one of this host's: set daemon.listen";
+      return "The address is not one of this host's: set daemon.listen_address";
     case EACCES:
-      return "Ports below 1024 need CAP_NET_BIND_SERVICE: set daemon.listen to a higher port";
+      return "Ports below 1024 need CAP_NET_BIND_SERVICE: set daemon.listen_port to a higher port";
     default:
-      return "Set daemon.listen";
+      return "Set daemon.listen_address and daemon.listen_port";
   }
 }
 
@@ -61,7 +61,7 @@ Result<SocketAddress> parse_address(const std::string& address, std::uint16_t po
     result.size = sizeof(*v6);
   } else {
     return fail(ErrorCode::kHttpListen, fmt::format("cannot listen on {}: it is not an IPv4 or IPv6 address", address),
-                "Set daemon.listen to a numeric address such as 127.0.0.1:19750 or [::1]:19750");
+                "Set daemon.listen_address to a numeric address such as 127.0.0.1 or ::1");
   }
   return result;
 }

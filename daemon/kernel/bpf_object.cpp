@@ -88,7 +88,12 @@ std::optional<Error> load(raceguard_bpf& skeleton) {
   if (error == 0) {
     return std::nullopt;
   }
-  return kernel_error(Request::kLoad, fmt::format("cannot load the BPF object: {}", log.tail(kVerifierLines)), -error);
+  // Without the right the verifier says nothing, and libbpf guesses.
+  const bool denied = error == -EPERM;
+  return kernel_error(
+      Request::kLoad,
+      denied ? "cannot load the BPF object" : fmt::format("cannot load the BPF object: {}", log.tail(kVerifierLines)),
+      -error);
 }
 
 Result<Link> attach_by_btf(bpf_program* program) {

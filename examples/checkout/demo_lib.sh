@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # What examples/checkout/demo is made of: telling, awaiting conditions, starting and ending programs.
-# Uses of the demo: $bin, $scratch, $begin_us, $pids, $awaited; the demo uses $code_site, $second_p99, $complete.
+# Uses of the demo: $bin, $scratch, $begin_us, $pids, $awaited; the demo uses $code_site, $second_p50, $second_p99, $complete.
 # shellcheck disable=SC2154,SC2034 # for that reason
 
 complete=0
@@ -102,12 +102,14 @@ switch_was() { # STATE [SINCE]
 seconds_seen() { wc -l <"$scratch/load.log"; }
 
 # Awaits COUNT seconds in a row, after line SKIP (default: from now on, without the second that is running) of which the
-# filter is true. Sets second_p99 to the greatest p99 of them.
+# filter is true. Sets second_p50 and second_p99 to the greatest of them.
 await_seconds() { # SECONDS WHAT COUNT FILTER [SKIP]
   skip=$((${5:-$(seconds_seen)} + 1)) count=$3 filter=$4
   await "$1" "$2" seconds_hold
 }
 seconds_hold() {
-  second_p99=$(jq -ers "[.[$skip:][]] | . as \$all | [range(0; length - $count + 1) | \$all[.:. + $count] | select(all($filter)) | map(.p99_ms) | max][0]" \
-    "$scratch/load.log")
+  local found
+  found=$(jq -ers "[.[$skip:][]] | . as \$all | [range(0; length - $count + 1) | \$all[.:. + $count] | select(all($filter))][0] | select(.) | \"\(map(.p50_ms) | max) \(map(.p99_ms) | max)\"" \
+    "$scratch/load.log") || return 1
+  read -r second_p50 second_p99 <<<"$found"
 }

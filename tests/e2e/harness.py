@@ -82,7 +82,7 @@ class Program:
 class Daemon(Program):
     """raceguardd with an own run directory. `settings` go to the daemon: section, `policy` is a policy file's text."""
 
-    def __init__(self, directory, policy, settings=None, name="raceguardd", options=(), prefix=()):
+    def __init__(self, directory, policy, settings=None, name="raceguardd", options=(), prefix=(), environment=None):
         self.directory = directory / name
         self.directory.mkdir(exist_ok=True)
         self.run_directory = self.directory / "run"
@@ -96,7 +96,7 @@ class Daemon(Program):
         settings_file.write_text("apiVersion: raceguard/v1\ndaemon:\n" +
                                  "".join(f"  {key}: {value}\n" for key, value in lines.items()))
         super().__init__(name, [*prefix, BIN / "raceguardd", "--config", settings_file, "--config", self.policy_file,
-                                *options], directory)
+                                *options], directory, environment)
 
     def ctl(self, *arguments):
         """Runs raceguardctl; returns its JSON answer."""
@@ -222,6 +222,8 @@ policies:
 class EndToEnd(unittest.TestCase):
     def setUp(self):
         self.assertEqual(os.geteuid(), 0, "these tests load BPF programs: run them as root")
+        for program in ("raceguardd", "raceguardctl", "checkout", "checkout-load", "lifecycle"):
+            self.assertTrue((BIN / program).exists(), f"{BIN / program} is not built")
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="raceguard-e2e."))
         self.addCleanup(shutil.rmtree, self.scratch)
 

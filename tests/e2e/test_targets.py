@@ -20,7 +20,7 @@ class Targets(EndToEnd):
         self.await_that("calls are counted", lambda: daemon.function("recommend")["calls"] > 20, 10, daemon)
         checkout.send(signal.SIGKILL)
         checkout.wait()
-        load.wait()
+        self.kill(load)
         self.await_that("the target is gone", lambda: daemon.targets() == {}, 10, daemon)
         self.assertTrue(self.alive(daemon).ready())
         checkout.path.unlink()

@@ -44,7 +44,7 @@ TEST(Breaker, OpensWithItsEvidence) {
   EXPECT_EQ(decision->to, State::kOpen);
   EXPECT_TRUE(decision->enforced);
   EXPECT_EQ(decision->actor, "breaker");
-  EXPECT_EQ(decision->reason, "slow_ratio 0.5 reached 0.5 in 10 calls");
+  EXPECT_EQ(decision->reason, "slow_ratio 50 % reached 50 % in 10 calls");
   EXPECT_EQ(decision->evidence.at(0).what, "slow_ratio");
   EXPECT_EQ(decision->evidence.at(0).threshold, 0.5);
   EXPECT_EQ(decision->generation, 1U);
@@ -90,7 +90,7 @@ TEST(Breaker, TrialIsHeldToTheStricterThreshold) {
   const auto decision = breaker.tick(at_ms(1100), calls(10, 3), true);
   ASSERT_TRUE(decision) << "0.3 is below the 0.5 that opens and above the 0.2 that closes";
   EXPECT_EQ(decision->to, State::kOpen);
-  EXPECT_THAT(decision->reason, HasSubstr("trial failed: slow_ratio 0.3 reached 0.2"));
+  EXPECT_THAT(decision->reason, HasSubstr("trial failed: slow_ratio 30 % reached 20 %"));
 }
 
 TEST(Breaker, EachFailedTrialDoublesTheTimeOpenUpToTheLongest) {
