@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon's one loop thread: a timer, the ring, the control socket, signals, systemd's watchdog (sd-event).
-// The only other thread is the HTTP server's (daemon/export), which reads snapshots.
+// The other threads are the HTTP server's (daemon/export), which reads snapshots, and the one that takes probes away
+// (daemon/kernel/detacher.h).
 #pragma once
 
 #include <cstdint>

@@ -103,6 +103,10 @@ std::optional<Error> FunctionProbes::add(const plan::FunctionProbe& probe) {
     return Error(ErrorCode::kInternal,
                  fmt::format("slot {} of {} is taken", probe.function_id, probe.symbol.demangled));
   }
+  if (detaching_.contains(probe.function_id)) {  // rare, ids are reused late: what the old links see is not this one's
+    detacher_.wait();
+    detaching_.clear();
+  }
   if (auto error = clear_slot(probe.function_id)) {
     return error;
   }
@@ -131,6 +135,9 @@ std::optional<Error> FunctionProbes::update(const plan::FunctionProbe& probe) {
 std::vector<Error> FunctionProbes::remove(const std::vector<std::uint32_t>& function_ids) {
   std::vector<Error> errors;
   std::vector<Link> links;
+  if (detacher_.idle()) {
+    detaching_.clear();
+  }
   for (const std::uint32_t function_id : function_ids) {
     const auto found = links_.find(function_id);
     if (found == links_.end()) {
@@ -138,14 +145,16 @@ std::vector<Error> FunctionProbes::remove(const std::vector<std::uint32_t>& func
     }
     plan::FunctionProbe unused;
     unused.function_id = function_id;
-    if (auto error = write_slot(unused, RG_SLOT_FREE)) {
+    // Not free: its probes are hit until they are gone, and nothing is lost by that.
+    if (auto error = write_slot(unused, RG_SLOT_ATTACHING)) {
       errors.push_back(std::move(*error));
     }
     links.push_back(std::move(found->second.at_entry));
     links.push_back(std::move(found->second.at_return));
     links_.erase(found);
+    detaching_.insert(function_id);
   }
-  detach(std::move(links));
+  detacher_.take(std::move(links));
   return errors;
 }
 

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "daemon/kernel/attachment.h"
+#include "daemon/kernel/detacher.h"
 #include "daemon/kernel/link.h"
 #include "daemon/kernel/uprobe.h"
 #include "daemon/plan/probe_plan.h"
@@ -47,6 +49,9 @@ class FunctionProbes {
   std::uint32_t max_functions_;
   std::size_t cpus_;
   std::map<std::uint32_t, Links> links_;
+  // Removed functions: hits are ignored by now, while their links go one by one.
+  std::set<std::uint32_t> detaching_;
+  Detacher detacher_;
 };
 
 }  // namespace raceguard::kernel

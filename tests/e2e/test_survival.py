@@ -5,6 +5,7 @@ import json
 import pathlib
 import signal
 import subprocess
+import time
 import unittest
 
 from harness import BIN, Daemon, EndToEnd, Program, checkout_policy, lifecycle_policy
@@ -76,6 +77,40 @@ class Survival(EndToEnd):
         self.assertGreaterEqual(daemon.function("recommend")["calls"], calls, "a reload keeps the figures")
         daemon.ctl("release", "recommendations")
         self.await_that("calls are counted again", lambda: daemon.function("recommend")["calls"] > calls, 20, daemon)
+
+    def test_switches_stay_open_while_many_probes_go(self):
+        # A probe takes some 20 ms to go; the page of a daemon that does nothing else meanwhile would be stale.
+        checkout, daemon = self.guarded_checkout(settings={"heartbeat": "300ms"})
+        daemon.force("recommendations", "open")
+        few = daemon.policy_file.read_text()
+        many = few.replace("    switches:", '      - name: all\n        symbol: "*"\n    switches:', 1)
+        self.reload(daemon, many)
+        self.assertGreater(daemon.status()["counts"]["probes"], 40)
+        page = daemon.page()
+        daemon.policy_file.write_text(few)
+        daemon.send(signal.SIGHUP)
+        oldest = 0
+        while daemon.page().heartbeat_ns < page.heartbeat_ns + 3_000_000_000:
+            oldest = max(oldest, time.monotonic_ns() - daemon.page().heartbeat_ns)
+            self.assertTrue(self.alive(daemon))
+        self.assertLess(oldest, 3 * page.period_ns, "applications took the daemon for dead")
+        self.assertTrue(checkout.degraded())
+        self.assertEqual(daemon.status()["counts"]["probes"], 1)
+        self.assertEqual(daemon.status()["drops"]["function_unknown"], 0)
+
+    def test_removed_switch_closes(self):
+        checkout, daemon = self.guarded_checkout()
+        daemon.force("recommendations", "open")
+        self.await_that("the fallback is taken", checkout.degraded)
+        self.reload(daemon, daemon.policy_file.read_text().partition("    switches:")[0])
+        self.await_that("the word is back", lambda: checkout.word() == 0, 5, daemon)
+        self.await_that("the real function is called", lambda: not checkout.degraded(), 5, daemon)
+
+    def reload(self, daemon, policy):
+        generation = daemon.status()["policy"]["generation"]
+        daemon.policy_file.write_text(policy)
+        daemon.send(signal.SIGHUP)
+        self.await_that("the reload is through", lambda: daemon.status()["policy"]["generation"] > generation, 20, daemon)
 
     def test_never_starts_with_a_broken_policy(self):
         daemon = self.keep(Daemon(self.scratch, "apiVersion: raceguard/v1\npolicies:\n  - nmae: x\n"))

@@ -34,9 +34,9 @@ enum rg_error_test {
 };
 
 enum rg_slot_state {
-	RG_SLOT_FREE = 0,      /* no probe, or it is being removed: a hit counts as function_unknown */
+	RG_SLOT_FREE = 0,      /* never had a probe: a hit counts as function_unknown */
 	RG_SLOT_ACTIVE = 1,    /* hits count */
-	RG_SLOT_ATTACHING = 2, /* entry or return is not there yet: a hit is ignored, so that every counted call can return */
+	RG_SLOT_ATTACHING = 2, /* entry or return is not there yet, or not any more: a hit is ignored, so that every counted call can return */
 };
 
 struct rg_function_config {
