@@ -8,7 +8,7 @@ import json
 import sys
 
 DEFAULT = "/usr/share/containers/seccomp.json"
-NEEDED = ["bpf", "perf_event_open", "process_vm_readv"]
+NEEDED = ["bpf", "perf_event_open"]
 
 
 def main():
