@@ -138,6 +138,7 @@ Result<void> Pipeline::reload() {
   if (!loaded) {
     ++reload_failures_;
     policy_error_ = loaded.error().to_string();
+    policy_error_.erase(policy_error_.find_last_not_of('\n') + 1);
     spdlog::error("reload refused, the old policy stays in force");
     for (const policy::PolicyError& error : loaded.error().list()) {
       spdlog::error("{}", error.error.to_string());
@@ -198,7 +199,7 @@ void Pipeline::stop(const std::string& why) {
 
 std::string Pipeline::status_line() const {
   return fmt::format("{}, {} probed, {}", detect::count_text(prober_.targets().size(), "target"),
-                     detect::count_text(prober_.plan().functions.size(), "function"),
+                     detect::count_text(prober_.attachment().attached_functions(), "function"),
                      detect::count_text(desk_.views().size(), "switch"));
 }
 

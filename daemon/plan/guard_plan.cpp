@@ -13,6 +13,14 @@ namespace {
 
 constexpr std::string_view kExecutable = "exe";
 
+// A switch's marker never runs, and the kernel refuses a second probe on it that does not name its word too
+// (kernel/events/uprobes.c, ref_ctr_mismatch): a glob such as "*" does not mean it.
+bool is_marker(const PlanFile& file, const symbols::Symbol& function) {
+  return std::ranges::any_of(file.facts->markers(), [&](const symbols::SwitchMarker& marker) {
+    return marker.marker_offset >= function.file_offset && marker.marker_offset - function.file_offset < function.size;
+  });
+}
+
 }  // namespace
 
 GuardPlan::GuardPlan(const policy::Guard& guard, std::uint32_t guard_index, std::vector<const targets::Target*> targets,
@@ -101,7 +109,9 @@ bool GuardPlan::search(const policy::FunctionGuard& function, const PlanFile& fi
   const auto& matching = file.facts->find_functions(function.symbol_glob);
   if (matching) {
     for (const FoundFunction& found : *matching) {
-      add_probe(function, file, found);
+      if (!is_marker(file, found.symbol)) {
+        add_probe(function, file, found);
+      }
     }
     return true;
   }

@@ -86,6 +86,7 @@ class Survival(EndToEnd):
         many = few.replace("    switches:", '      - name: all\n        symbol: "*"\n    switches:', 1)
         self.reload(daemon, many)
         self.assertGreater(daemon.status()["counts"]["probes"], 40)
+        self.assertNotIn(" error ", daemon.text(), "each of them can be probed")
         page = daemon.page()
         daemon.policy_file.write_text(few)
         daemon.send(signal.SIGHUP)

@@ -60,7 +60,7 @@ TEST(Breaker, OpensByErrorsAndByLockWaits) {
   Breaker by_locks(lock_policy(), 1);
   EXPECT_FALSE(by_locks.tick(at_ms(0), waits(9, 100 * kNsPerMs), true)) << "below minimum_waits";
   EXPECT_THAT(by_locks.tick(at_ms(1), waits(1, 100 * kNsPerMs), true).value().reason,
-              HasSubstr("lock_wait_p99_seconds"));
+              HasSubstr("lock_wait_p99 100 ms reached 20 ms in 10 lock waits"));
 }
 
 TEST(Breaker, TriesAfterItsTimeOpenAndNotBefore) {
