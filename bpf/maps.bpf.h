@@ -56,8 +56,8 @@ struct {
 	__type(value, struct rg_lock_counters);
 } rg_locks SEC(".maps");
 
-/* Futex waits in progress. Key: pid_tgid. Written when a wait begins, removed when it or its thread ends. Full:
- * waits_full, that wait is not counted. */
+/* The futex wait of each thread that waited once; start_ns 0: not waiting now. Key: pid_tgid. Written when a wait begins
+ * and ends, removed when the thread ends. Full: waits_full, that wait is not counted. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);

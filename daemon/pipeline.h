@@ -47,7 +47,6 @@ class Pipeline {
   void stop(const std::string& why);
 
   [[nodiscard]] std::string status_line() const;
-  [[nodiscard]] int ring_fd() { return prober_.attachment().ring_epoll_fd(); }
 
  private:
   void follow(const ProbeChanges& changes);

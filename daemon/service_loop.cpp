@@ -2,7 +2,6 @@
 #include "daemon/service_loop.h"
 
 #include <pthread.h>
-#include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
@@ -43,11 +42,6 @@ int on_time(sd_event_source* source, std::uint64_t scheduled_us, void* data) {
   // A handler that took longer than its period (an attach of 50 ms) must not make the loop spin to catch up.
   sd_event_source_set_time(source, std::max(scheduled_us, now_us) + timer->period_us);
   return sd_event_source_set_enabled(source, SD_EVENT_ON);
-}
-
-int on_io(sd_event_source*, int, std::uint32_t, void* data) {
-  (*static_cast<std::function<void()>*>(data))();
-  return 0;
 }
 
 int on_signal(sd_event_source*, const signalfd_siginfo*, void* data) {
@@ -112,14 +106,6 @@ Result<void> ServiceLoop::add_timer(std::int64_t period_ns, std::function<void()
                                                 timer->period_us / 20, on_time, timer.get()),
                      "start a timer");
   impl_->timers.push_back(std::move(timer));
-  return added;
-}
-
-Result<void> ServiceLoop::add_readable(int fd, std::function<void()> handler) {
-  auto owned = std::make_unique<std::function<void()>>(std::move(handler));
-  auto added =
-      check(sd_event_add_io(impl_->event.get(), nullptr, fd, EPOLLIN, on_io, owned.get()), "watch a descriptor");
-  impl_->handlers.push_back(std::move(owned));
   return added;
 }
 

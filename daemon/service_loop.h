@@ -25,7 +25,6 @@ class ServiceLoop {
   ~ServiceLoop();
 
   [[nodiscard]] Result<void> add_timer(std::int64_t period_ns, std::function<void()> handler);
-  [[nodiscard]] Result<void> add_readable(int fd, std::function<void()> handler);
   [[nodiscard]] Result<void> on_hangup(std::function<void()> handler);
 
   [[nodiscard]] sd_event* native() const;

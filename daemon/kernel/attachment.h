@@ -30,7 +30,7 @@ struct AttachmentOptions {
   std::uint32_t max_locks = 8192;
   std::uint32_t max_targets = 4096;
   std::uint32_t max_calls_in_flight = 65536;
-  std::uint32_t max_waits = 16384;  // threads that wait on a futex at once
+  std::uint32_t max_waits = 16384;  // threads of targets that waited on a futex once
   std::uint32_t ring_bytes = 4U << 20U;
   std::uint32_t stack_samples_per_second = 20;        // per CPU
   bool allow_uprobe_multi = true;                     // false: always single perf events (tests of the fallback)
