@@ -131,6 +131,10 @@ void LockTable::update(std::int64_t now_ns, std::span<const LockInput> readings)
     }
     figures.waiting_now = now.waiters;
     figures.wakes += added_count(now.wakes, lock->last.wakes);
+    if (now.waits == lock->last.waits && now.waiters == 0) {
+      lock->last = now;  // most locks at most ticks: the histograms need no comparison
+      continue;
+    }
     const Histogram added = added_histogram(now.histogram, lock->last.histogram);
     const LockSums sums = {.waits = now.waits - lock->last.waits,
                            .total_wait_ns = static_cast<std::int64_t>(now.total_ns - lock->last.total_ns),
