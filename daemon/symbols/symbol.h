@@ -70,8 +70,8 @@ struct InlinedCall {
 struct CodeSite {
   std::string function;  // demangled; empty: unknown
   std::uint64_t function_offset = 0;
-  std::string binary;         // path
-  std::uint64_t address = 0;  // virtual address in the file
+  std::string binary;                // path
+  std::uint64_t address = 0;         // virtual address in the file
   std::optional<SourceLine> source;  // in `function` itself
   std::vector<InlinedCall> inlined;  // functions inlined there at the address, innermost first
 };

@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
   shop::Inventory inventory;
   volatile long cell = argc;
   long sum = inventory.reserve(argc, argv[0]) + inventory.reserve(argc) + shop::recommend(argc) +
-             shop::recommend(static_cast<double>(argc)) > 0;
+                 shop::recommend(static_cast<double>(argc)) >
+             0;
   sum += hidden(argc) + loop_at_entry(3, &cell) + pay(argc);
   return sum == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
