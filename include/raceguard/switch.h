@@ -15,9 +15,10 @@
 #include "switch_page.h"
 #include "switch_word.h"
 
-#define RG_DEFAULT_SHARE_PERMYRIAD 1000u /* of the calls, while half-open and without a page that says more: 1 of 10 \
-                                          */
-#define RG_POLL_MAX_CALLS 255u           /* between two looks at the clock, however fast a thread calls */
+/* The share of calls that go to the real function while half-open, without a page that says more: 1 of 10. */
+#define RG_DEFAULT_SHARE_PERMYRIAD 1000u
+/* Calls between two looks at the clock, however fast a thread calls. */
+#define RG_POLL_MAX_CALLS 255u
 
 /* The page that rg_allow reads. One per executable or library. */
 RG_EXTERN_C RG_HIDDEN rg_page_view rg_default_page;
