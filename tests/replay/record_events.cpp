@@ -60,10 +60,10 @@ void print_lock(const detect::LockFigures& lock) {
              detect::duration_text(lock.longest_wait_ns));
   for (const auto& site : lock.waiters) {
     fmt::print("   waited {} x {} in {}\n", site.count, detect::duration_text(site.total_wait_ns),
-               detect::caller_text(site.stack));
+               detect::caller_text(*site.stack));
   }
   for (const auto& site : lock.holders) {
-    fmt::print("   let go {} x in {}\n", site.count, detect::caller_text(site.stack));
+    fmt::print("   let go {} x in {}\n", site.count, detect::caller_text(*site.stack));
   }
 }
 
