@@ -24,7 +24,7 @@ def merged(json_file, machine, order, sections):
 
 def machine_text(machine):
     rows = [
-        ("taken", f"{machine['date']}, at commit {machine['commit']}"),
+        ("last section taken", f"{machine['date']}, at commit {machine['commit']}"),
         ("system", f"{machine['distribution']}, kernel {machine['kernel']}"),
         ("CPU", f"{machine['cpu']}, {machine['cpus']} of them, clock source {machine['clock_source']}"),
         ("memory", f"{machine['memory_gib']} GiB"),
