@@ -119,7 +119,7 @@ TEST_F(LocalCommands, CheckSaysWhereTheMistakeIs) {
   EXPECT_EQ(document["errors"][0]["line"], 2);
   const Finished good = run({"check", RG_SOURCE_DIR "/config/policies/checkout.yaml"});
   EXPECT_EQ(good.status, 0) << good.err;
-  EXPECT_THAT(good.out, HasSubstr("valid: 1 policies"));
+  EXPECT_THAT(good.out, HasSubstr("valid: 1 policy,"));
 }
 
 TEST_F(LocalCommands, FeaturesSaysOfEachWhetherItIsThere) {
