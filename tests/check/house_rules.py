@@ -11,7 +11,6 @@ SOURCE = {".h", ".cpp", ".c", ".S"}
 # Headers of third-party libraries that stay inside one part of the tree.
 CONFINED = {
     "yaml-cpp/": ("daemon/policy/",),
-    "httplib.h": ("daemon/export/",),
     "prometheus/": ("daemon/export/", "tests/unit/export/"),
     "bpf/libbpf.h": ("daemon/kernel/", "tests/bpf/"),
     "Zydis/": ("daemon/symbols/",),
