@@ -32,11 +32,9 @@ Result<SwitchRequest> decode_switch_request(const std::string& method, const nlo
     return fail(std::move(name.error()));
   }
   SwitchRequest request{.name = std::move(*name), .reason = {}};
-  if (method == "release") {
-    if (!params.contains("reason")) {
-      request.reason = "released by hand";
-      return request;
-    }
+  if (method == "release" && !params.contains("reason")) {
+    request.reason = "released by hand";
+    return request;
   }
   auto reason = required_text(params, "reason");
   if (!reason) {

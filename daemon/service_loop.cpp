@@ -134,6 +134,4 @@ void notify_reloading() {
 
 void notify_stopping() { sd_notify(0, "STOPPING=1"); }
 
-void notify_status(const std::string& status) { sd_notifyf(0, "STATUS=%s", one_line(status).c_str()); }
-
 }  // namespace raceguard::app

@@ -42,6 +42,5 @@ class ServiceLoop {
 void notify_ready(const std::string& status);
 void notify_reloading();
 void notify_stopping();
-void notify_status(const std::string& status);
 
 }  // namespace raceguard::app

@@ -55,10 +55,6 @@ struct ContentionGuard {
   double stack_samples_per_second = 20;  // stack copies a second and CPU, at most; the largest of all guards
 };
 
-struct Ratio {
-  double value = 0;  // 0..1
-};
-
 // A time window of `duration_ns`, or the last `calls` calls; exactly one is non-zero.
 struct Window {
   std::int64_t duration_ns = 10'000'000'000;
