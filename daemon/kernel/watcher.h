@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hardware watchpoints on a target's memory, on all CPUs, with the BPF program that counts, holds and reports accesses.
+// An event of every CPU and address register is opened once, and moved (PERF_EVENT_IOC_MODIFY_ATTRIBUTES): the cost
+// does not grow with the target's threads. Everything is given back in the destructor.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "raceguard/abi/race.h"
+#include "raceguard/error.h"
+
+namespace raceguard::kernel {
+
+inline constexpr std::int64_t kLongestHoldNs = 1'000'000;
+
+struct WatcherOptions {
+  std::int64_t hold_ns = 50'000;  // 0 .. kLongestHoldNs; 0: no proofs
+  std::uint32_t ring_bytes = 4U << 20U;
+  std::uint32_t max_sites = 8192;
+};
+
+// What to watch. `generation` is the caller's name for the order, never 0 and never used twice.
+struct WatchOrder {
+  std::uint64_t generation = 0;
+  pid_t tgid = 0;
+  std::uint64_t address = 0;             // aligned to `length`
+  std::uint32_t length = 8;              // 1, 2, 4, 8
+  std::vector<rg_candidate_lock> locks;  // at most RG_CANDIDATE_LOCKS
+};
+
+struct AccessSiteReading {
+  rg_access_site_key key{};
+  rg_access_site site{};
+};
+
+class Watcher {
+ public:
+  // Needs CAP_BPF and CAP_PERFMON. kKernelFeature... : no address register at all is free, or the kernel has none.
+  static Result<Watcher> open(const WatcherOptions& options);
+  Watcher(Watcher&&) noexcept;
+  Watcher& operator=(Watcher&&) noexcept;
+  ~Watcher();
+
+  // Address registers that are ours on every CPU; and what to tell the user if they are fewer than RG_WATCH_SLOTS
+  // ("2 of 4 address registers are taken, by a debugger or another tool"); empty: all.
+  [[nodiscard]] unsigned slots() const;
+  [[nodiscard]] std::string shortfall() const;
+  [[nodiscard]] unsigned cpus() const;  // online; with one, nothing can be proven
+
+  // Points the slot at the address; it counts nothing before allow().
+  [[nodiscard]] Result<void> arm(unsigned slot, const WatchOrder& order);
+  // Lets each CPU take so many more hits on the slot; then the kernel ends it by itself (PERF_EVENT_IOC_REFRESH).
+  [[nodiscard]] Result<void> allow(unsigned slot, unsigned hits_per_cpu);
+  [[nodiscard]] Result<void> disarm(unsigned slot);
+  // Mean distance of two holds, all slots and CPUs together; 0: no holds. Takes effect at once.
+  [[nodiscard]] Result<void> set_hold_interval(std::int64_t interval_ns);
+
+  // Records in order; never blocks. RG_RECORD_ACCESS.
+  [[nodiscard]] Result<std::size_t> drain(const std::function<void(std::span<const std::byte>)>& sink);
+  [[nodiscard]] int ring_epoll_fd() const;
+  [[nodiscard]] Result<rg_watch_figures> read_figures(unsigned slot) const;  // sum over CPUs
+  [[nodiscard]] Result<std::vector<AccessSiteReading>> read_sites(std::uint64_t generation) const;
+  [[nodiscard]] Result<void> forget_sites(std::uint64_t generation);
+  [[nodiscard]] Result<std::vector<std::uint64_t>> read_drops() const;  // by enum rg_drop_reason
+
+ private:
+  struct Impl;
+  explicit Watcher(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace raceguard::kernel

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the race object (bpf/race.bpf.c) and the daemon share: watches, holds, accesses. Times are CLOCK_MONOTONIC
+ * nanoseconds. The method: DataCollider (Erickson et al., OSDI'10); kernel/kcsan/core.c is its relative in the kernel. */
+#ifndef RACEGUARD_ABI_RACE_H
+#define RACEGUARD_ABI_RACE_H
+
+#include "bpf.h"
+#include "types.h"
+
+#define RG_RACE_ABI_VERSION 1
+
+#define RG_WATCH_SLOTS 4     /* address registers of an x86-64 CPU */
+#define RG_CANDIDATE_LOCKS 8 /* locks whose state is read at each hit */
+
+/* ---- locks whose state tells who holds them, from the target's own memory ------------------------------------ */
+enum rg_lock_kind {
+	RG_LOCK_NONE,
+	RG_LOCK_PTHREAD_MUTEX,  /* glibc: int owner (thread id) at +8; std::mutex, std::recursive_mutex */
+	RG_LOCK_PTHREAD_RWLOCK, /* glibc: int __cur_writer at +24, readers >> 3 at +0; std::shared_mutex */
+	RG_LOCK_PTHREAD_SPIN,   /* glibc x86: int, 1 is free, 0 or less is taken */
+	RG_LOCK_FUTEX_WORD,     /* Rust std, Go: int whose lowest two bits are not 0 while it is locked */
+};
+
+struct rg_candidate_lock {
+	rg_u64 address;
+	rg_u32 kind; /* enum rg_lock_kind */
+	rg_u32 pad;
+};
+
+/* What a lock's memory said at an access: two bits each, lock 0 lowest. */
+enum rg_lock_state {
+	RG_LOCK_IS_FREE,
+	RG_LOCK_IS_MINE,   /* the accessing thread is its owner */
+	RG_LOCK_IS_OTHERS, /* another thread is */
+	RG_LOCK_IS_TAKEN,  /* by whom cannot be told (readers, spin lock, futex word) */
+};
+
+/* ---- rg_watches: array by slot; written by the daemon while the slot's events are off --------------------------- */
+struct rg_watch {
+	rg_u64 generation; /* of the order; records and sites carry it. 0: the slot is idle, hits are not looked at */
+	rg_u64 address;    /* in the target */
+	rg_u64 hold_ns;    /* the longest hold; 0: none */
+	rg_u64 namespace_device, namespace_inode; /* of the target's pid namespace, if it is not the first; else 0 */
+	rg_u32 length;     /* 1, 2, 4, 8 */
+	rg_u32 tgid;
+	rg_u32 lock_count;
+	rg_u32 pad;
+	struct rg_candidate_lock locks[RG_CANDIDATE_LOCKS];
+};
+
+/* ---- rg_watch_figures: per-CPU array by slot; grows only ------------------------------------------------------- */
+struct rg_watch_figures {
+	rg_u64 hits;          /* by the target */
+	rg_u64 foreign_hits;  /* by other processes at the same address: they pay too */
+	rg_u64 holds;
+	rg_u64 hold_ns;       /* all holds together */
+	rg_u64 overlaps;      /* accesses by another thread during a hold */
+	rg_u64 value_changes; /* holds during which the value changed and no access was seen */
+};
+
+/* ---- rg_access_sites: hash; what was seen at one instruction under one order ------------------------------------ */
+struct rg_access_site_key {
+	rg_u64 generation;
+	rg_u64 ip; /* of the instruction behind the access */
+};
+struct rg_access_site {
+	rg_u64 count;
+	rg_u64 last_ns;
+	rg_u32 first_tid;
+	rg_u32 other_tid;                 /* a second thread that came here; 0: none yet */
+	rg_u32 held[RG_CANDIDATE_LOCKS];  /* accesses with the lock MINE, or TAKEN */
+	rg_u32 broken[RG_CANDIDATE_LOCKS]; /* accesses without the lock while another thread held it and had accessed the
+	                                      address under it, with no other access in between */
+};
+
+/* ---- records --------------------------------------------------------------------------------------------------- */
+#define RG_RECORD_ACCESS 3 /* continues enum rg_record_type */
+
+enum rg_access_role {
+	RG_ACCESS_FIRST_SEEN = 1, /* an instruction that was not seen before under this order */
+	RG_ACCESS_HELD = 2,       /* the thread that was held, when another touched the address or the value changed */
+	RG_ACCESS_OVERLAPS = 3,   /* the other thread; comes before the RG_ACCESS_HELD of the same pair */
+	RG_ACCESS_LOCK_BROKEN = 4, /* see rg_access_site.broken */
+};
+
+/* Ends in the ring after the valid bytes of stack[]. */
+struct rg_record_access {
+	rg_u32 type; /* RG_RECORD_ACCESS */
+	rg_u32 role; /* enum rg_access_role */
+	rg_u64 time_ns;
+	rg_u64 generation;
+	rg_u64 pair;         /* same in the records of one hold; 0: of none */
+	rg_u64 ip;           /* behind the access */
+	rg_u64 value_before; /* HELD: at the hold's begin and end, the watched bytes */
+	rg_u64 value_after;
+	rg_u64 held_ns;      /* HELD: how long */
+	rg_u32 slot;
+	rg_u32 overlaps;     /* HELD: accesses of others during the hold; 0: the value changed and no one was seen */
+	rg_u32 tgid;
+	rg_u32 tid;
+	rg_u32 lock_states;  /* enum rg_lock_state, two bits a candidate */
+	rg_u32 frame_count;
+	rg_u32 stack_bytes;
+	rg_u32 lock_owner;   /* LOCK_BROKEN: the thread that held the lock */
+	rg_u64 registers[RG_DWARF_REGISTERS];
+	rg_u64 frame_pointer_ips[RG_FRAME_POINTER_DEPTH];
+	rg_u8 stack[RG_STACK_COPY_MAX_BYTES];
+};
+#define RG_ACCESS_HEADER_BYTES (sizeof(struct rg_record_access) - RG_STACK_COPY_MAX_BYTES)
+
+RG_STATIC_ASSERT(sizeof(struct rg_candidate_lock) == 16, "rg_candidate_lock");
+RG_STATIC_ASSERT(sizeof(struct rg_watch) == 56 + 16 * RG_CANDIDATE_LOCKS, "rg_watch");
+RG_STATIC_ASSERT(sizeof(struct rg_watch_figures) == 48, "rg_watch_figures");
+RG_STATIC_ASSERT(sizeof(struct rg_access_site_key) == 16, "rg_access_site_key");
+RG_STATIC_ASSERT(sizeof(struct rg_access_site) == 24 + 8 * RG_CANDIDATE_LOCKS, "rg_access_site");
+RG_STATIC_ASSERT(sizeof(struct rg_record_access) == 96 + 8 * RG_DWARF_REGISTERS + 8 * RG_FRAME_POINTER_DEPTH + RG_STACK_COPY_MAX_BYTES, "rg_record_access");
+
+#endif
