@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/detect/access_pair.h"
+
+#include <algorithm>
+
+namespace raceguard::detect {
+namespace {
+
+using symbols::AccessMode;
+using symbols::MemoryAccess;
+using symbols::VariableKind;
+
+constexpr std::uint64_t kLargestAtomicBytes = 8;  // cmpxchg16b has a lock prefix and is atomic by that
+
+std::optional<std::uint64_t> address_of(const symbols::EffectiveAddress& where, const events::AccessEvent& event) {
+  if (where.lost || where.thread_local_segment) {
+    return std::nullopt;
+  }
+  std::uint64_t address = static_cast<std::uint64_t>(where.displacement);
+  if (where.base >= 0) {
+    address += event.registers.at(static_cast<std::size_t>(where.base));
+  } else if (where.index < 0) {
+    // An address of the file; the instruction tells where the process mapped it.
+    address += event.ip - (event.instruction->address + event.instruction->length);
+  }
+  if (where.index >= 0) {
+    address += event.registers.at(static_cast<std::size_t>(where.index)) * where.scale;
+  }
+  return address;
+}
+
+bool overlap(std::uint64_t a, std::uint64_t a_size, std::uint64_t b, std::uint64_t b_size) {
+  return a < b + b_size && b < a + a_size;
+}
+
+// Of a repeated instruction one element was at the watched bytes, wherever the registers stand now.
+std::optional<std::uint64_t> known_address(const MemoryAccess& access, const events::AccessEvent& event) {
+  return access.string_instruction ? std::nullopt : address_of(access.where, event);
+}
+
+enum class Touch { kSame, kOther, kUnknown };
+
+// An access whose address is lost still covers the whole watch if it is as wide: a watchpoint is as long as it is
+// aligned, and so is compiled code's access.
+bool covers(const WatchedAccess& access, const WatchedBytes& bytes) {
+  return !access.address && (access.access.width_bytes >= bytes.length || access.access.string_instruction);
+}
+
+Touch same_bytes(const WatchedAccess& a, const WatchedAccess& b, const WatchedBytes& bytes) {
+  if (covers(a, bytes) || covers(b, bytes)) {
+    return Touch::kSame;
+  }
+  if (!a.address || !b.address) {
+    return Touch::kUnknown;
+  }
+  return overlap(*a.address, a.access.width_bytes, *b.address, b.access.width_bytes) ? Touch::kSame : Touch::kOther;
+}
+
+bool writes(const MemoryAccess& access) { return access.mode != AccessMode::kRead; }
+
+// What no compiler makes of an atomic operation: it is wider, in pieces, or not aligned.
+bool never_atomic(const WatchedAccess& access) {
+  return access.access.string_instruction || access.access.vector || access.access.width_bytes > kLargestAtomicBytes ||
+         (access.address && access.access.width_bytes != 0 && *access.address % access.access.width_bytes != 0);
+}
+
+PairJudgement race(Verdict verdict, std::string caveat = {}) {
+  return {.outcome = PairOutcome::kRace, .verdict = verdict, .caveat = std::move(caveat)};
+}
+
+bool updates(const PairSide& side, const WatchedAccess& access) {
+  return side.facts.part_of_update || access.access.mode == AccessMode::kUpdate;
+}
+
+PairJudgement judge_untyped(const PairSide& first, const WatchedAccess& a, const PairSide& second,
+                            const WatchedAccess& b) {
+  if (never_atomic(a) || never_atomic(b)) {
+    return race(Verdict::kProven, "the variable's type is unknown; the instructions are not those of an atomic");
+  }
+  if (updates(first, a) && updates(second, b)) {
+    return race(Verdict::kProven,
+                "the variable's type is unknown; both sides read, change and write it without a lock prefix");
+  }
+  return race(Verdict::kInfo,
+              "the variable's type is unknown: a race unless it is an atomic, whose loads and stores look the same");
+}
+
+}  // namespace
+
+bool is_atomic(const MemoryAccess& access, const AccessFacts& facts) { return access.atomic || facts.atomic_function; }
+
+std::optional<WatchedAccess> watched_access(const events::AccessEvent& event, const WatchedBytes& bytes) {
+  if (!event.instruction) {
+    return std::nullopt;
+  }
+  std::optional<WatchedAccess> found;
+  for (const MemoryAccess& access : event.instruction->accesses) {
+    WatchedAccess candidate{.access = access, .address = known_address(access, event)};
+    if (access.where.thread_local_segment ||
+        (candidate.address && !overlap(*candidate.address, access.width_bytes, bytes.address, bytes.length))) {
+      continue;
+    }
+    if (found) {
+      return std::nullopt;
+    }
+    found = candidate;
+  }
+  return found;
+}
+
+PairJudgement judge_pair(const PairSide& first, const PairSide& second, const WatchedBytes& bytes) {
+  const auto a = watched_access(*first.event, bytes);
+  const auto b = watched_access(*second.event, bytes);
+  if (!a || !b) {
+    return {};
+  }
+  if (!writes(a->access) && !writes(b->access)) {
+    return {.outcome = PairOutcome::kBothRead, .verdict = Verdict::kInfo, .caveat = {}};
+  }
+  const Touch touch = same_bytes(*a, *b, bytes);
+  if (touch != Touch::kSame) {
+    return {.outcome = touch == Touch::kOther ? PairOutcome::kOtherBytes : PairOutcome::kUnknown,
+            .verdict = Verdict::kInfo,
+            .caveat = {}};
+  }
+  const bool both_atomic = is_atomic(a->access, first.facts) && is_atomic(b->access, second.facts);
+  if (both_atomic || bytes.kind == VariableKind::kAtomic || bytes.kind == VariableKind::kLock) {
+    return {.outcome = PairOutcome::kBothAtomic, .verdict = Verdict::kInfo, .caveat = {}};
+  }
+  if (bytes.atomic_access_seen && !never_atomic(*a) && !never_atomic(*b)) {
+    return race(
+        Verdict::kInfo,
+        "other accesses to it are atomic: a race unless these are atomic too (a plain load or store of an atomic "
+        "looks the same)");
+  }
+  switch (bytes.kind) {
+    case VariableKind::kPlain:
+      return race(Verdict::kProven);
+    case VariableKind::kVolatile:
+      return race(Verdict::kProven, "the variable is volatile, which orders nothing between threads");
+    default:
+      return judge_untyped(first, *a, second, *b);
+  }
+}
+
+}  // namespace raceguard::detect

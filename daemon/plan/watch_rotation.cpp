@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/plan/watch_rotation.h"
+
+#include <algorithm>
+
+namespace raceguard::plan {
+namespace {
+
+constexpr std::int64_t kMs = 1'000'000;
+constexpr unsigned kMostDoublings = 5;
+
+std::int64_t doubled(std::int64_t rest_ns, unsigned times) { return rest_ns << std::min(times, kMostDoublings); }
+
+bool named(const WatchCandidate& candidate) {
+  return candidate.source == WatchSource::kNamed || candidate.source == WatchSource::kObject;
+}
+
+// How long an address rests after a visit; longer each time that the same came out.
+std::int64_t rest_ns(const WatchCandidate& candidate, const WatchOutcome& outcome, unsigned fruitless) {
+  if (outcome.failed) {
+    return doubled(5'000 * kMs, fruitless);
+  }
+  if (outcome.proven) {
+    return doubled(1'000 * kMs, fruitless);  // other pairs of sites may race there too
+  }
+  if (outcome.harmless) {
+    return doubled(5'000 * kMs, fruitless);
+  }
+  if (outcome.threads >= 2 && outcome.writes) {
+    return fruitless < 8 ? 0 : doubled(50 * kMs, fruitless - 8);
+  }
+  if (named(candidate)) {
+    return doubled(20 * kMs, fruitless);
+  }
+  return doubled(outcome.hits > 0 ? 2'000 * kMs : 1'000 * kMs, fruitless);
+}
+
+}  // namespace
+
+void WatchRotation::count(const State& state, int sign) {
+  const auto add = [sign](auto& sum, bool when, std::uint64_t value = 1) {
+    if (when) {
+      sum = sign > 0 ? sum + value : sum - value;
+    }
+  };
+  add(coverage_.candidates, true);
+  add(coverage_.visited, state.visited);
+  add(coverage_.touched, state.touched);
+  add(coverage_.shared, state.shared);
+  add(coverage_.bytes, true, state.candidate.length);
+  add(coverage_.visited_bytes, state.visited, state.candidate.length);
+}
+
+void WatchRotation::enqueue(State& state, Rank rank, std::int64_t due_ns) {
+  state.rank = rank;
+  state.due_ns = due_ns;
+  queues_.at(static_cast<std::size_t>(rank)).emplace(due_ns, state.candidate.address);
+}
+
+void WatchRotation::dequeue(const State& state) {
+  queues_.at(static_cast<std::size_t>(state.rank)).erase({state.due_ns, state.candidate.address});
+}
+
+bool WatchRotation::offer(const WatchCandidate& candidate, std::int64_t now_ns) {
+  const auto found = states_.find(candidate.address);
+  if (found == states_.end()) {
+    if (states_.size() >= max_candidates_) {
+      return false;
+    }
+    State& state = states_[candidate.address];
+    state.candidate = candidate;
+    const bool changed = candidate.source != WatchSource::kGlobal;
+    enqueue(state, named(candidate) ? Rank::kNamed : changed ? Rank::kChanged : Rank::kNew, now_ns);
+    count(state, 1);
+    return true;
+  }
+  State& state = found->second;
+  const bool wakes = !state.armed && !state.harmless && (state.rank == Rank::kNew || state.rank == Rank::kResting);
+  if (wakes && candidate.source != WatchSource::kGlobal && !(state.visited && state.touched)) {
+    dequeue(state);
+    enqueue(state, Rank::kChanged, now_ns);
+  }
+  return true;
+}
+
+void WatchRotation::withdraw(std::uint64_t address) {
+  const auto found = states_.find(address);
+  if (found == states_.end()) {
+    return;
+  }
+  if (!found->second.armed) {
+    dequeue(found->second);
+  }
+  count(found->second, -1);
+  states_.erase(found);
+}
+
+std::optional<std::uint64_t> WatchRotation::first_due(std::int64_t now_ns) const {
+  for (const Queue& queue : queues_) {
+    if (!queue.empty() && std::get<0>(*queue.begin()) <= now_ns) {
+      return std::get<1>(*queue.begin());
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> WatchRotation::longest_waiting(std::int64_t now_ns) const {
+  std::optional<std::tuple<std::int64_t, std::uint64_t>> oldest;
+  for (const Queue& queue : queues_) {
+    if (!queue.empty() && (!oldest || *queue.begin() < *oldest)) {
+      oldest = *queue.begin();
+    }
+  }
+  return oldest && std::get<0>(*oldest) <= now_ns ? std::optional(std::get<1>(*oldest)) : std::nullopt;
+}
+
+std::optional<WatchCandidate> WatchRotation::take(std::int64_t now_ns) {
+  const auto address = ++takes_ % 4 == 0 ? longest_waiting(now_ns) : first_due(now_ns);
+  if (!address) {
+    return std::nullopt;
+  }
+  State& state = states_.at(*address);
+  dequeue(state);
+  state.armed = true;
+  return state.candidate;
+}
+
+void WatchRotation::give_back(const WatchCandidate& candidate, const WatchOutcome& outcome, std::int64_t armed_ns,
+                              std::int64_t now_ns) {
+  coverage_.armed_ns += armed_ns;
+  const auto found = states_.find(candidate.address);
+  if (found == states_.end() || !found->second.armed) {
+    return;  // withdrawn meanwhile
+  }
+  State& state = found->second;
+  count(state, -1);
+  const bool same =
+      state.visited && state.harmless == outcome.harmless && state.shared == (outcome.threads >= 2) && !outcome.proven;
+  state.fruitless = same ? state.fruitless + 1 : outcome.proven ? state.fruitless + 1 : 0;
+  state.armed = false;
+  state.visited = true;
+  state.touched = outcome.hits > 0;
+  state.shared = outcome.threads >= 2;
+  state.harmless = outcome.hits > 0 && outcome.harmless;
+  count(state, 1);
+  const bool promising = state.shared && outcome.writes && !outcome.harmless && !outcome.proven && !outcome.failed;
+  const Rank rank = promising ? Rank::kShared : named(candidate) ? Rank::kNamed : Rank::kResting;
+  enqueue(state, rank, now_ns + rest_ns(candidate, outcome, state.fruitless));
+}
+
+std::int64_t WatchRotation::dwell_ns(const WatchCandidate& candidate, const WatchOutcome& so_far) {
+  if (so_far.proven || so_far.failed) {
+    return 0;
+  }
+  if (so_far.hits == 0) {
+    return (named(candidate) ? 200 : 25) * kMs;
+  }
+  if (so_far.threads < 2) {
+    return (named(candidate) ? 400 : 60) * kMs;
+  }
+  return so_far.harmless || !so_far.writes ? 100 * kMs : 500 * kMs;
+}
+
+RotationCoverage WatchRotation::coverage() const { return coverage_; }
+
+}  // namespace raceguard::plan
