@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/symbols/instruction.h"
 
-#include <Zydis/Zydis.h>
-
-#include <array>
-
 #include "daemon/symbols/kernel_treatment.h"
+#include "daemon/symbols/zydis_decoder.h"
 
 namespace raceguard::symbols {
 namespace {
-
-ZydisDecoder make_decoder(bool minimal) {
-  ZydisDecoder decoder;
-  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-  ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_MINIMAL, minimal ? ZYAN_TRUE : ZYAN_FALSE);
-  return decoder;
-}
 
 bool is_legacy_map(const ZydisDecodedInstruction& raw, ZydisOpcodeMap map) {
   return raw.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY && raw.opcode_map == map;
@@ -73,18 +63,15 @@ Instruction with_flow(const ZydisDecodedInstruction& raw, std::uint64_t address)
   return result;
 }
 
-using Operands = std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT>;
-
 std::uint16_t written_registers(const ZydisDecodedInstruction& raw, const Operands& operands) {
   std::uint16_t mask = 0;
   for (std::size_t i = 0; i < raw.operand_count; ++i) {
     const auto& operand = operands.at(i);
-    if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER || (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) == 0) {
+    if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER || !writes(operand)) {
       continue;
     }
-    const ZydisRegister full = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, operand.reg.value);
-    if (full >= ZYDIS_REGISTER_RAX && full <= ZYDIS_REGISTER_R15) {
-      mask = static_cast<std::uint16_t>(mask | (1U << (full - ZYDIS_REGISTER_RAX)));
+    if (const auto number = general_register(operand.reg.value)) {
+      mask = static_cast<std::uint16_t>(mask | (1U << *number));
     }
   }
   return mask;
@@ -126,42 +113,28 @@ std::optional<std::int32_t> stack_growth(const ZydisDecodedInstruction& raw, con
   return (written_registers(raw, operands) & kRspBit) == 0 ? std::optional(0) : std::nullopt;
 }
 
-std::string format(const ZydisDecodedInstruction& raw, const Operands& operands, std::uint64_t address) {
-  ZydisFormatter formatter;
-  ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
-  std::array<char, 160> text{};
-  ZydisFormatterFormatInstruction(&formatter, &raw, operands.data(), raw.operand_count_visible, text.data(),
-                                  text.size(), address, nullptr);
-  return text.data();
-}
-
 }  // namespace
 
 std::optional<Instruction> decode(std::span<const std::byte> code, std::uint64_t address, bool is_entry,
                                   const KernelTreatment& kernel) {
-  static const ZydisDecoder decoder = make_decoder(false);
-  ZydisDecodedInstruction raw;
-  Operands operands{};
-  if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code.data(), code.size(), &raw, operands.data()))) {
+  const auto decoded = decode_full(code);
+  if (!decoded) {
     return std::nullopt;
   }
+  const auto& [raw, operands] = *decoded;
   Instruction result = with_flow(raw, address);
   Treatment treatment = treat(raw, code.first(raw.length), is_entry, kernel);
   result.kind = treatment.kind;
   result.kind_reason = std::move(treatment.reason);
   result.written_registers = written_registers(raw, operands);
   result.stack_growth = stack_growth(raw, operands);
-  result.text = format(raw, operands, address);
+  result.text = format_instruction(*decoded, address);
   return result;
 }
 
 std::optional<Instruction> decode_flow(std::span<const std::byte> code, std::uint64_t address) {
-  static const ZydisDecoder decoder = make_decoder(true);
-  ZydisDecodedInstruction raw;
-  if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, code.data(), code.size(), &raw))) {
-    return std::nullopt;
-  }
-  return with_flow(raw, address);
+  const auto raw = decode_minimal(code);
+  return raw ? std::optional(with_flow(*raw, address)) : std::nullopt;
 }
 
 }  // namespace raceguard::symbols
