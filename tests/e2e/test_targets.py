@@ -79,8 +79,9 @@ class Targets(EndToEnd):
         self.assertTrue(checkout.alive() and load.alive())
         self.assertFalse(checkout.degraded())
         newer = self.start_checkout(existing=old, name="newer")
-        self.await_that("the new one is probed as what it is", lambda: daemon.targets()[newer.pid]["functions_probed"] >= 1,
+        self.await_that("the new one is probed as what it is", lambda: daemon.targets()[newer.pid]["functions_probed"] == 1,
                         15, daemon)
+        self.assertEqual(daemon.targets()[checkout.pid]["functions_probed"], 1, "each has the probe of its own file")
         ids = {each["probe"]["build_id"] for each in daemon.ctl("functions")["functions"] if each["probe"]}
         self.assertEqual(len(ids), 2, "both files are probed, each at its own site")
         newer.request("buy 1 1")
