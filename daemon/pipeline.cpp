@@ -19,8 +19,16 @@
 namespace raceguard::app {
 namespace {
 
-constexpr std::int64_t kExpiryPeriodNs = kNsPerSecond;  // walking the calls in flight costs a system call each
-constexpr std::size_t kLocksPublished = 200;            // the dearest; metrics and views show fewer
+constexpr std::int64_t kExpiryPeriodNs = kNsPerSecond;   // walking the calls in flight costs a system call each
+constexpr std::size_t kLocksPublished = 200;             // the dearest; metrics and views show fewer
+constexpr std::int64_t kPublishPeriodNs = kNsPerSecond;  // while nobody reads; a snapshot copies every figure and name
+
+// Two programs of one guard have different files: the probes of one are none of the other's.
+bool maps(const targets::Target& target, const plan::BinaryId& file) {
+  return std::ranges::any_of(target.binaries, [&](const targets::MappedBinary& binary) {
+    return binary.device == file.device && binary.inode == file.inode;
+  });
+}
 
 }  // namespace
 
@@ -52,6 +60,7 @@ Result<void> Pipeline::start() {
 }
 
 void Pipeline::follow(const ProbeChanges& changes) {
+  changed_since_publish_ = true;
   observer_.follow(changes);
   for (const pid_t pid : changes.forget_processes) {
     if (auto forgotten = prober_.attachment().forget_process(pid); !forgotten) {
@@ -118,7 +127,16 @@ void Pipeline::tick() {
   desk_.flush_evidence();
   ++ticks_;
   longest_tick_ns_ = std::max(longest_tick_ns_, clock_.monotonic_ns() - begin_ns);
-  publish();
+  changed_since_publish_ = true;
+  if (source_.was_read() || begin_ns >= next_publish_ns_) {
+    publish();
+  }
+}
+
+void Pipeline::refresh() {
+  if (changed_since_publish_) {
+    publish();
+  }
 }
 
 void Pipeline::heartbeat() { desk_.heartbeat(); }
@@ -133,6 +151,7 @@ void Pipeline::rescan() {
 }
 
 Result<void> Pipeline::reload() {
+  changed_since_publish_ = true;
   desk_.reopen_evidence();
   auto loaded = policy::load_policy(config_);
   if (!loaded) {
@@ -200,7 +219,18 @@ void Pipeline::stop(const std::string& why) {
 std::string Pipeline::status_line() const {
   return fmt::format("{}, {} probed, {}", detect::count_text(prober_.targets().size(), "target"),
                      detect::count_text(prober_.attachment().attached_functions(), "function"),
-                     detect::count_text(desk_.views().size(), "switch"));
+                     detect::count_text(desk_.size(), "switch"));
+}
+
+std::vector<exporting::TargetView> Pipeline::target_views() const {
+  std::vector<exporting::TargetView> views;
+  for (targets::Target& target : prober_.targets().list()) {
+    const auto probed = std::ranges::count_if(prober_.plan().functions, [&](const plan::FunctionProbe& probe) {
+      return probe.guard_index == target.guard_index && maps(target, probe.binary);
+    });
+    views.push_back({.target = std::move(target), .functions_probed = static_cast<std::uint64_t>(probed)});
+  }
+  return views;
 }
 
 void Pipeline::publish() {
@@ -216,13 +246,7 @@ void Pipeline::publish() {
   snapshot->policy_reload_failures = reload_failures_;
   snapshot->policy_error = policy_error_;
   snapshot->uprobe_multi = prober_.attachment().uses_uprobe_multi();
-  for (targets::Target& target : prober_.targets().list()) {
-    exporting::TargetView view{.target = std::move(target), .functions_probed = 0};
-    view.functions_probed = static_cast<std::uint64_t>(
-        std::count_if(prober_.plan().functions.begin(), prober_.plan().functions.end(),
-                      [&](const auto& probe) { return probe.guard_index == view.target.guard_index; }));
-    snapshot->targets.push_back(std::move(view));
-  }
+  snapshot->targets = target_views();
   snapshot->functions = observer_.functions().figures();
   snapshot->probes = prober_.plan().functions;
   snapshot->omissions = prober_.plan().omissions;
@@ -248,6 +272,8 @@ void Pipeline::publish() {
   snapshot->ticks = ticks_;
   snapshot->tick_ns_max = longest_tick_ns_;
   source_.publish(std::move(snapshot));
+  changed_since_publish_ = false;
+  next_publish_ns_ = clock_.monotonic_ns() + kPublishPeriodNs;
 }
 
 }  // namespace raceguard::app

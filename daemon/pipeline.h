@@ -34,7 +34,7 @@ class Pipeline {
   [[nodiscard]] Result<void> start();
 
   void drain();      // the ring has records
-  void tick();       // daemon.tick: counters, judgement, decisions, snapshot
+  void tick();       // daemon.tick: counters, judgement, decisions
   void heartbeat();  // daemon.heartbeat: the shared page
   void rescan();     // now and then: what events missed
 
@@ -43,6 +43,8 @@ class Pipeline {
   // The acting methods of the control socket: force, release, reload.
   [[nodiscard]] Result<nlohmann::json> control(const std::string& method, const nlohmann::json& params,
                                                const exporting::Peer& peer);
+  // Brings the snapshot up to date, for a reader on the loop.
+  void refresh();
   // Notes the end in the evidence file.
   void stop(const std::string& why);
 
@@ -53,6 +55,7 @@ class Pipeline {
   void tell_omissions();
   void report(const char* what, const Error& error);
   void publish();
+  [[nodiscard]] std::vector<exporting::TargetView> target_views() const;
 
   policy::Policy policy_;
   std::vector<std::filesystem::path> config_;
@@ -70,6 +73,8 @@ class Pipeline {
   std::uint64_t ticks_ = 0;
   std::int64_t longest_tick_ns_ = 0;
   std::int64_t next_expiry_ns_ = 0;
+  std::int64_t next_publish_ns_ = 0;
+  bool changed_since_publish_ = false;
   std::string last_report_;
   std::set<std::tuple<std::string, std::string, ErrorCode>> told_omissions_;
 };

@@ -23,7 +23,12 @@ Result<ProbeChanges> Prober::scan() {
     return fail(std::move(changes.error()));
   }
   pending_.append(std::move(*changes));
-  return update();
+  if (refused_.empty()) {
+    return update();
+  }
+  refused_.clear();
+  ProbeChanges done = replan();
+  return done;
 }
 
 Result<ProbeChanges> Prober::reload(const policy::Policy& policy) {
@@ -32,6 +37,7 @@ Result<ProbeChanges> Prober::reload(const policy::Policy& policy) {
     return fail(std::move(changes.error()));
   }
   policy_ = policy;
+  refused_.clear();
   pending_.append(std::move(*changes));
   ProbeChanges done = replan();  // thresholds and functions may differ even where no target does
   return done;
@@ -67,13 +73,27 @@ ProbeChanges Prober::replan() {
   }
   const std::vector<targets::Target> all = targets_.list();
   plan::ProbePlan next = plan::build_plan(policy_, all, symbols_, plan_, limits_);
-  symbols_.end_plan();
+  refused_.leave_out(next);
   done.difference = plan::difference(plan_, next);
   if (!done.difference.empty()) {
-    done.errors = attachment_.apply(done.difference);
+    attach(next, done);
   }
   plan_ = std::move(next);
   return done;
+}
+
+// What the kernel refuses leaves plan and difference: it is not probed, and is tried again at the next scan only.
+void Prober::attach(plan::ProbePlan& next, ProbeChanges& done) {
+  done.errors = attachment_.apply(done.difference);
+  for (const auto& [id, error] : attachment_.refused_functions()) {
+    const auto probe = std::ranges::find(next.functions, id, &plan::FunctionProbe::function_id);
+    if (probe != next.functions.end()) {
+      refused_.add(*probe, error);
+    }
+    std::erase_if(done.difference.add_functions, [&](const auto& added) { return added.function_id == id; });
+    std::erase_if(done.errors, [&](const Error& each) { return each.to_string() == error.to_string(); });
+  }
+  refused_.leave_out(next);
 }
 
 std::uint32_t Prober::words_of(const std::string& switch_name) const {

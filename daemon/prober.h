@@ -9,6 +9,7 @@
 #include "daemon/events/event.h"
 #include "daemon/kernel/attachment.h"
 #include "daemon/plan/build_plan.h"
+#include "daemon/plan/refused_probes.h"
 #include "daemon/plan/symbol_source.h"
 #include "daemon/policy/policy.h"
 #include "daemon/targets/target_set.h"
@@ -20,15 +21,17 @@ namespace raceguard::app {
 struct ProbeChanges {
   std::vector<pid_t> forget_processes;  // gone, or another program since an exec
   plan::PlanDifference difference;
-  std::vector<Error> errors;  // what the kernel refused; the rest is done
+  // What the kernel refused; the rest is done. A function that it refused is an omission of the plan instead.
+  std::vector<Error> errors;
 };
 
 class Prober {
  public:
   Prober(const policy::Policy& policy, kernel::Attachment attachment, const symbols::KernelTreatment& treatment);
 
-  // Lists /proc, plans and attaches: at start, then now and then for what events missed.
+  // Lists /proc, plans and attaches: at start, then now and then for what events missed. Tries again what was refused.
   [[nodiscard]] Result<ProbeChanges> scan();
+  // Fails if /proc cannot be listed; the policy before it is then in force as it was.
   [[nodiscard]] Result<ProbeChanges> reload(const policy::Policy& policy);
 
   // Takes an event in; what follows from it is done by the next update().
@@ -43,6 +46,7 @@ class Prober {
 
  private:
   [[nodiscard]] ProbeChanges replan();
+  void attach(plan::ProbePlan& next, ProbeChanges& done);
 
   policy::Policy policy_;
   kernel::Attachment attachment_;
@@ -50,6 +54,7 @@ class Prober {
   plan::SymbolSource symbols_;
   plan::PlanLimits limits_;
   plan::ProbePlan plan_;
+  plan::RefusedProbes refused_;
   targets::TargetChanges pending_;
 };
 

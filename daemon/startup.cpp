@@ -152,8 +152,11 @@ Result<void> run_daemon(const Options& options, policy::Policy policy) {
     return started;
   }
   auto control = exporting::ControlServer::create(
-      loop->native(), {.path = settings.run_directory + "/control.sock", .group = settings.control_group}, source,
-      [&pipeline](const std::string& method, const nlohmann::json& params, const exporting::Peer& peer) {
+      loop->native(),
+      {.path = settings.run_directory + "/control.sock",
+       .group = settings.control_group,
+       .before_view = [&pipeline] { pipeline.refresh(); }},
+      source, [&pipeline](const std::string& method, const nlohmann::json& params, const exporting::Peer& peer) {
         return pipeline.control(method, params, peer);
       });
   if (!control) {

@@ -47,6 +47,7 @@ class SwitchDesk {
   void reopen_evidence();
 
   [[nodiscard]] std::vector<exporting::SwitchView> views() const;
+  [[nodiscard]] std::size_t size() const { return breakers_.breakers().size(); }
   [[nodiscard]] const exporting::EvidenceWriter& evidence() const { return evidence_; }
 
  private:

@@ -126,6 +126,9 @@ class Server final : public ControlServer {
       return fail(allowed.error());
     }
     if (is_view(method)) {
+      if (options_.before_view) {
+        options_.before_view();
+      }
       return view_by_name(source_.get().get(), method, params);
     }
     if (std::find(kActingMethods.begin(), kActingMethods.end(), method) != kActingMethods.end()) {

@@ -29,7 +29,8 @@ struct ControlOptions {
   std::size_t clients_max = 32;
   std::size_t line_max_bytes = 64U << 10U;
   std::int64_t client_timeout_ns =
-      30'000'000'000;  // since a client's last whole exchange; a dripping one is closed too
+      30'000'000'000;                 // since a client's last whole exchange; a dripping one is closed too
+  std::function<void()> before_view;  // on the loop, before a view is made of the source's snapshot: may publish one
 };
 
 class ControlServer {

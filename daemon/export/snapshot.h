@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole state as readers see it: made by the daemon's loop once a tick, immutable after that, shared by /metrics,
-// the HTTP API, the control socket. Readers never touch the kernel or a breaker.
+// The whole state as readers see it: made by the daemon's loop after a tick, immutable from then on, shared by
+// /metrics, the HTTP API, the control socket. Readers never touch the kernel or a breaker.
 #pragma once
 
 #include <sys/types.h>

@@ -16,16 +16,25 @@ class SnapshotSource {
   void publish(std::shared_ptr<const Snapshot> snapshot) {
     const std::lock_guard lock(mutex_);
     snapshot_.swap(snapshot);
+    read_ = false;
   }
 
   // Null until the first publish().
   [[nodiscard]] std::shared_ptr<const Snapshot> get() const {
     const std::lock_guard lock(mutex_);
+    read_ = true;
     return snapshot_;
+  }
+
+  // True if somebody has read the newest one, and may come again for the next.
+  [[nodiscard]] bool was_read() const {
+    const std::lock_guard lock(mutex_);
+    return read_;
   }
 
  private:
   mutable std::mutex mutex_;
+  mutable bool read_ = false;
   std::shared_ptr<const Snapshot> snapshot_;
 };
 

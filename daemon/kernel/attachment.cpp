@@ -72,6 +72,7 @@ struct Attachment::Impl {
   const Sink* sink = nullptr;  // of the drain that is under way
   std::unique_ptr<ring_buffer, RingDeleter> ring;
   std::uint64_t expired_calls = 0;
+  std::map<std::uint32_t, Error> refused;
 
   [[nodiscard]] int fd(const bpf_map* map) const { return bpf_map__fd(map); }
   [[nodiscard]] const auto& maps() const { return object.skeleton->maps; }
@@ -118,6 +119,7 @@ Result<Attachment> Attachment::open(const AttachmentOptions& options) {
 
 std::vector<Error> Attachment::apply(const plan::PlanDifference& difference) {
   std::vector<Error> errors;
+  impl_->refused.clear();
   for (const targets::ProcessId& id : difference.remove_targets) {
     collect(errors, impl_->remove_target(id.pid));
   }
@@ -138,10 +140,15 @@ std::vector<Error> Attachment::apply(const plan::PlanDifference& difference) {
     collect(errors, impl_->functions.update(probe));
   }
   for (const plan::FunctionProbe& probe : difference.add_functions) {
-    collect(errors, impl_->functions.add(probe));
+    if (auto error = impl_->functions.add(probe)) {
+      impl_->refused.emplace(probe.function_id, *error);
+      errors.push_back(std::move(*error));
+    }
   }
   return errors;
 }
+
+const std::map<std::uint32_t, Error>& Attachment::refused_functions() const { return impl_->refused; }
 
 std::vector<Error> Attachment::set_word(const std::string& switch_name, unsigned value) {
   return impl_->words.set(switch_name, value);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -64,6 +65,8 @@ class Attachment {
 
   // Carries out the difference. What fails is returned, one error each; the rest is done.
   [[nodiscard]] std::vector<Error> apply(const plan::PlanDifference& difference);
+  // The functions among them that the last apply() could not add, by id.
+  [[nodiscard]] const std::map<std::uint32_t, Error>& refused_functions() const;
 
   // Sets the kernel-held word of a switch in every binary of the plan: 0 closed, 1 open, 2 half-open.
   // The word counts the uprobes on the marker (ref_ctr_offset). A word that was never planned is no error.

@@ -35,6 +35,10 @@ TargetSet::TargetSet(std::vector<policy::Guard> guards, ProcessReader reader, pi
     : guards_(std::move(guards)), reader_(std::move(reader)), own_pid_(own_pid) {}
 
 Result<TargetChanges> TargetSet::set_guards(std::vector<policy::Guard> guards) {
+  const auto pids = reader_.list_pids();
+  if (!pids) {
+    return fail(pids.error());
+  }
   for (auto& [pid, entry] : entries_) {
     // What a child inherited holds on if the guard's match does; its place in the policy may have moved.
     const auto same = std::ranges::find_if(guards, [&](const policy::Guard& guard) {
@@ -43,7 +47,7 @@ Result<TargetChanges> TargetSet::set_guards(std::vector<policy::Guard> guards) {
     entry.inherited = entry.inherited && same != guards.end();
   }
   guards_ = std::move(guards);
-  return scan();
+  return take_in(*pids);
 }
 
 std::optional<std::size_t> TargetSet::first_match(const ProcessFacts& facts) const {
@@ -153,9 +157,13 @@ Result<TargetChanges> TargetSet::scan() {
   if (!pids) {
     return fail(pids.error());
   }
+  return take_in(*pids);
+}
+
+TargetChanges TargetSet::take_in(const std::vector<pid_t>& pids) {
   TargetChanges changes;
   unreadable_.clear();
-  const std::set<pid_t> listed(pids->begin(), pids->end());
+  const std::set<pid_t> listed(pids.begin(), pids.end());
   std::vector<pid_t> ended;
   for (const auto& [pid, entry] : entries_) {
     if (!listed.contains(pid)) {

@@ -43,6 +43,7 @@ class TargetSet {
   TargetSet(std::vector<policy::Guard> guards, ProcessReader reader, pid_t own_pid);
 
   // Another policy: what of the old targets stays is told as changed, or not at all if nothing about it changed.
+  // Fails only if /proc cannot be listed; guards and set are then unchanged.
   Result<TargetChanges> set_guards(std::vector<policy::Guard> guards);
 
   // Reads all of /proc. Fails only if it cannot be listed; the set is then unchanged.
@@ -78,6 +79,7 @@ class TargetSet {
 
   [[nodiscard]] std::optional<std::size_t> first_match(const ProcessFacts& facts) const;
   [[nodiscard]] std::optional<std::size_t> judge(const ProcessFacts& facts, const Entry* known) const;
+  [[nodiscard]] TargetChanges take_in(const std::vector<pid_t>& pids);
   // Brings the entry of one pid in line with what the process is now.
   void refresh(pid_t pid, bool after_exec, TargetChanges& changes);
   void store(const ProcessFacts& facts, std::size_t guard_index, bool after_exec, TargetChanges& changes);

@@ -43,7 +43,6 @@ namespace raceguard {
   X(kSwitchUnknown, "RG-W101", "no such switch")                                         \
   X(kSwitchPage, "RG-W102", "switch page cannot be created or mapped")                   \
   X(kSwitchWord, "RG-W103", "kernel-held switch word cannot be set")                     \
-  X(kSwitchCap, "RG-W104", "too many switches are open at once")                         \
   X(kEvidenceFile, "RG-X101", "evidence file cannot be written")                         \
   X(kEvidenceBroken, "RG-X102", "evidence chain is broken")                              \
   X(kHttpListen, "RG-X103", "HTTP address cannot be bound")                              \

@@ -90,6 +90,15 @@ TEST(Unwinder, WithoutACopyFramePointersAreTakenWhereEachFollowsACall) {
   EXPECT_EQ(unwinder.unwind(record, thread.mappings()).trust, StackTrust::kUntrusted) << "no call ends there";
 }
 
+// A return address, wherever it lies in the copy of the stack.
+void overwrite(std::vector<std::byte>& raw, std::uint64_t address, std::uint64_t by) {
+  for (std::size_t offset = RG_STACK_HEADER_BYTES; offset + sizeof(address) <= raw.size(); offset += sizeof(address)) {
+    if (std::memcmp(raw.data() + offset, &address, sizeof(address)) == 0) {
+      std::memcpy(raw.data() + offset, &by, sizeof(by));
+    }
+  }
+}
+
 TEST(Unwinder, AFunctionWithAReturnProbeEndsTheStackAndKeepsItTrusted) {
   const BlockedThread thread(blocker_program("stripped"), "mutex");
   auto raw = thread.record();
@@ -97,13 +106,7 @@ TEST(Unwinder, AFunctionWithAReturnProbeEndsTheStackAndKeepsItTrusted) {
   const UnwoundStack good = unwinder.unwind(stack_record(raw), thread.mappings());
   const std::size_t at = find_callers(good, thread.callers());
   ASSERT_NE(at, std::string::npos);
-  const std::uint64_t wanted = good.frames.at(at + 1).ip;
-  const std::uint64_t trampoline = 0x7fffffffe000;  // as the kernel writes it at the entry of a probed function
-  for (std::size_t offset = RG_STACK_HEADER_BYTES; offset + 8 <= raw.size(); offset += 8) {
-    if (std::memcmp(raw.data() + offset, &wanted, 8) == 0) {
-      std::memcpy(raw.data() + offset, &trampoline, 8);
-    }
-  }
+  overwrite(raw, good.frames.at(at + 1).ip, 0x7fffffffe000);  // as the kernel does at the entry of a probed function
   const UnwoundStack probed = unwinder.unwind(stack_record(raw), thread.mappings());
   EXPECT_EQ(probed.trust, StackTrust::kUnwound);
   EXPECT_FALSE(probed.complete);
@@ -118,14 +121,7 @@ TEST(Unwinder, AStackWithAWrongReturnAddressIsUntrustedFromThereOn) {
   const UnwoundStack good = unwinder.unwind(stack_record(raw), thread.mappings());
   const std::size_t at = find_callers(good, thread.callers());
   ASSERT_NE(at, std::string::npos);
-  // Overwrite the return address into middle wherever it lies in the copy.
-  const std::uint64_t wanted = good.frames.at(at + 1).ip;
-  const std::uint64_t garbage = 0x1234;
-  for (std::size_t offset = RG_STACK_HEADER_BYTES; offset + 8 <= raw.size(); offset += 8) {
-    if (std::memcmp(raw.data() + offset, &wanted, 8) == 0) {
-      std::memcpy(raw.data() + offset, &garbage, 8);
-    }
-  }
+  overwrite(raw, good.frames.at(at + 1).ip, 0x1234);
   const UnwoundStack bad = unwinder.unwind(stack_record(raw), thread.mappings());
   EXPECT_EQ(bad.trust, StackTrust::kUntrusted);
   EXPECT_EQ(bad.reliable_frames, at + 1) << "inner is the last good frame";

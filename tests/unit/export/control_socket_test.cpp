@@ -34,7 +34,14 @@ constexpr gid_t kSomeGroup = 54321;
 class RunningServer {
  public:
   explicit RunningServer(ControlOptions options, ControlHandler handler = {}) : stop_(::eventfd(0, EFD_CLOEXEC)) {
-    source_.publish(std::make_shared<const Snapshot>(sample_snapshot()));
+    auto first = sample_snapshot();
+    first.ticks = 0;
+    source_.publish(std::make_shared<const Snapshot>(std::move(first)));
+    options.before_view = [this] {
+      auto next = sample_snapshot();
+      next.ticks = source_.get()->ticks + 1;
+      source_.publish(std::make_shared<const Snapshot>(std::move(next)));
+    };
     sd_event_new(&loop_);
     auto server = ControlServer::create(loop_, std::move(options), source_, std::move(handler));
     if (!server) {
@@ -128,6 +135,17 @@ TEST_F(ControlSocket, AnswersViewsOverOneConnection) {
   const Result<json> locks = client->call("locks", {{"limit", 1}});
   ASSERT_TRUE(locks);
   EXPECT_EQ((*locks)["locks"].size(), 1U);
+}
+
+TEST_F(ControlSocket, AViewIsOfTheSnapshotThatWasMadeForIt) {
+  const RunningServer server(options());
+  Result<ControlClient> client = ControlClient::connect(path_);
+  ASSERT_TRUE(client);
+  for (int ticks = 1; ticks <= 3; ++ticks) {
+    const Result<json> status = client->call("status", json::object());
+    ASSERT_TRUE(status);
+    EXPECT_EQ((*status)["loop"]["ticks"], ticks);
+  }
 }
 
 TEST_F(ControlSocket, TheDaemonsErrorArrivesWhole) {

@@ -46,6 +46,19 @@ class FakeSet : public ::testing::Test {
   policy::Guard app_guard() { return guard("apps", {.exe_globs = {app_.string()}}); }
 };
 
+TEST_F(FakeSet, NewGuardsAreRefusedWholeIfProcCannotBeListed) {
+  put_process(proc_, {.pid = 10, .exe = app_});
+  put_process(proc_, {.pid = 11, .exe = tool_});
+  TargetSet targets = set({app_guard()});
+  ASSERT_TRUE(targets.scan());
+  fs::rename(proc_, scratch_.path() / "away");
+  EXPECT_FALSE(targets.set_guards({guard("tools", {.exe_globs = {tool_.string()}})}));
+  EXPECT_THAT(pids(targets), ElementsAre(10));
+  fs::rename(scratch_.path() / "away", proc_);
+  EXPECT_TRUE(targets.scan().value().empty()) << "the old guards hold, as if nobody had asked";
+  EXPECT_EQ(targets.find(10)->guard, "apps");
+}
+
 TEST_F(FakeSet, ScanFindsWhatMatchesAndTellsOnlyChanges) {
   put_process(proc_, {.pid = 1, .exe = app_});  // the daemon itself
   put_process(proc_, {.pid = 10, .exe = app_});
