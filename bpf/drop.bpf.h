@@ -3,7 +3,19 @@
 #ifndef RACEGUARD_DROP_BPF_H
 #define RACEGUARD_DROP_BPF_H
 
-#include "bpf/maps.bpf.h"
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "raceguard/abi/bpf.h"
+
+/* What was lost, per CPU. Key: enum rg_drop_reason. Written by all programs, read by the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RG_DROP_REASON_COUNT);
+	__type(key, rg_u32);
+	__type(value, rg_u64);
+} rg_drops SEC(".maps");
 
 #define RG_EEXIST 17
 #define RG_E2BIG 7

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Every map. Sizes of 1 are set by the daemon before it loads the object. What is full or fails is counted in
- * rg_drops; docs/bpf.md is the same list for readers. */
+/* Every map of the raceguard object but rg_drops, which each object has (drop.bpf.h). Sizes of 1 are set by the daemon
+ * before it loads the object; docs/bpf.md is the same list for readers. */
 #ifndef RACEGUARD_MAPS_BPF_H
 #define RACEGUARD_MAPS_BPF_H
 
@@ -84,13 +84,5 @@ struct {
 	__type(key, rg_u32);
 	__type(value, struct rg_sampler);
 } rg_samplers SEC(".maps");
-
-/* What was lost, per CPU. Key: enum rg_drop_reason. Written by all programs, read by the daemon. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, RG_DROP_REASON_COUNT);
-	__type(key, rg_u32);
-	__type(value, rg_u64);
-} rg_drops SEC(".maps");
 
 #endif

@@ -6,29 +6,18 @@
 
 #include <array>
 #include <cerrno>
-#include <numeric>
+#include <optional>
 #include <unordered_map>
 
 #include "daemon/kernel/bpf_object.h"
 #include "daemon/kernel/function_probes.h"
 #include "daemon/kernel/map_access.h"
+#include "daemon/kernel/ring.h"
 #include "daemon/kernel/switch_words.h"
 #include "raceguard.skel.h"
 
 namespace raceguard::kernel {
 namespace {
-
-struct RingDeleter {
-  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
-};
-
-using Sink = std::function<void(std::span<const std::byte>)>;
-
-int pass_on(void* context, void* data, std::size_t size) {
-  const auto* sink = *static_cast<const Sink**>(context);
-  (*sink)({static_cast<const std::byte*>(data), size});
-  return 0;
-}
 
 template <typename T>
 void collect(std::vector<T>& all, std::optional<T> one) {
@@ -69,8 +58,7 @@ struct Attachment::Impl {
   BpfObject object;
   FunctionProbes functions;  // after the object: its links go first
   SwitchWords words;
-  const Sink* sink = nullptr;  // of the drain that is under way
-  std::unique_ptr<ring_buffer, RingDeleter> ring;
+  std::optional<Ring> ring;
   std::uint64_t expired_calls = 0;
   std::map<std::uint32_t, Error> refused;
 
@@ -110,10 +98,11 @@ Result<Attachment> Attachment::open(const AttachmentOptions& options) {
     return fail(std::move(object).error());
   }
   auto impl = std::make_unique<Impl>(std::move(*object), options);
-  impl->ring.reset(ring_buffer__new(impl->fd(impl->maps().rg_ring), pass_on, &impl->sink, nullptr));
-  if (!impl->ring) {
-    return fail(map_error("map", "rg_ring", errno));
+  auto ring = Ring::open(impl->maps().rg_ring);
+  if (!ring) {
+    return fail(std::move(ring).error());
   }
+  impl->ring = std::move(*ring);
   return Attachment(std::move(impl));
 }
 
@@ -154,17 +143,9 @@ std::vector<Error> Attachment::set_word(const std::string& switch_name, unsigned
   return impl_->words.set(switch_name, value);
 }
 
-Result<std::size_t> Attachment::drain(const Sink& sink) {
-  impl_->sink = &sink;
-  const int records = ring_buffer__consume(impl_->ring.get());
-  impl_->sink = nullptr;
-  if (records < 0) {
-    return fail(map_error("read", "rg_ring", -records));
-  }
-  return static_cast<std::size_t>(records);
-}
+Result<std::size_t> Attachment::drain(const Ring::Sink& sink) { return impl_->ring->drain(sink); }
 
-int Attachment::ring_epoll_fd() const { return ring_buffer__epoll_fd(impl_->ring.get()); }
+int Attachment::ring_epoll_fd() const { return impl_->ring->epoll_fd(); }
 
 Result<std::vector<FunctionReading>> Attachment::read_functions() const { return impl_->functions.read(); }
 
@@ -182,15 +163,11 @@ Result<std::vector<LockReading>> Attachment::read_locks() const {
 }
 
 Result<std::vector<std::uint64_t>> Attachment::read_drops() const {
-  std::vector<std::uint64_t> drops(RG_DROP_REASON_COUNT);
-  std::vector<std::uint64_t> of_cpus(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-  for (rg_u32 reason = 0; reason < RG_DROP_REASON_COUNT; ++reason) {
-    if (const int status = bpf_map_lookup_elem(impl_->fd(impl_->maps().rg_drops), &reason, of_cpus.data());
-        status != 0) {
-      return fail(map_error("read", "rg_drops", -status));
-    }
-    drops[reason] = std::accumulate(of_cpus.begin(), of_cpus.end(), std::uint64_t{0});
+  auto counted = read_counters(impl_->fd(impl_->maps().rg_drops), "rg_drops", RG_DROP_REASON_COUNT);
+  if (!counted) {
+    return counted;
   }
+  std::vector<std::uint64_t>& drops = *counted;
   drops[RG_DROP_CALL_EXPIRED] += impl_->expired_calls;
   const auto programs = program_infos(*impl_->object.skeleton);
   if (!programs) {
@@ -199,7 +176,7 @@ Result<std::vector<std::uint64_t>> Attachment::read_drops() const {
   for (const bpf_prog_info& info : *programs) {
     drops[RG_DROP_PROGRAM_MISSED] += info.recursion_misses;
   }
-  return drops;
+  return counted;
 }
 
 Result<std::size_t> Attachment::expire_calls(std::int64_t now_ns, std::int64_t expiry_ns) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include <cerrno>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include <fmt/format.h>
@@ -55,6 +57,30 @@ Result<std::vector<MapEntry<Key, Value>>> read_hash(int fd, const char* name) {
     }
     started = true;
   }
+}
+
+// One entry of a per-CPU array, of each possible CPU. `Value` is a multiple of 8 bytes long, as the kernel pads it.
+template <typename Value>
+Result<std::vector<Value>> read_per_cpu(int fd, const char* name, std::uint32_t key) {
+  static_assert(sizeof(Value) % 8 == 0);
+  std::vector<Value> of_cpus(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  if (const int status = bpf_map_lookup_elem(fd, &key, of_cpus.data()); status != 0) {
+    return fail(map_error("read", name, -status));
+  }
+  return of_cpus;
+}
+
+// A per-CPU array of counters, summed over CPUs.
+[[nodiscard]] inline Result<std::vector<std::uint64_t>> read_counters(int fd, const char* name, std::uint32_t count) {
+  std::vector<std::uint64_t> sums(count);
+  for (std::uint32_t key = 0; key < count; ++key) {
+    const auto of_cpus = read_per_cpu<std::uint64_t>(fd, name, key);
+    if (!of_cpus) {
+      return fail(of_cpus.error());
+    }
+    sums[key] = std::accumulate(of_cpus->begin(), of_cpus->end(), std::uint64_t{0});
+  }
+  return sums;
 }
 
 }  // namespace raceguard::kernel

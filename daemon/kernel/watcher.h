@@ -40,7 +40,8 @@ struct AccessSiteReading {
 
 class Watcher {
  public:
-  // Needs CAP_BPF and CAP_PERFMON. kKernelFeature... : no address register at all is free, or the kernel has none.
+  // Needs CAP_BPF and CAP_PERFMON. kKernelAttach: no address register at all is free; kKernelUnsupported: there are
+  // none.
   static Result<Watcher> open(const WatcherOptions& options);
   Watcher(Watcher&&) noexcept;
   Watcher& operator=(Watcher&&) noexcept;
@@ -57,6 +58,8 @@ class Watcher {
   // Lets each CPU take so many more hits on the slot; then the kernel ends it by itself (PERF_EVENT_IOC_REFRESH).
   [[nodiscard]] Result<void> allow(unsigned slot, unsigned hits_per_cpu);
   [[nodiscard]] Result<void> disarm(unsigned slot);
+  // Hits of the allowance that were not taken yet, all CPUs together; 0: the slot sees nothing any more.
+  [[nodiscard]] Result<std::uint64_t> remaining(unsigned slot) const;
   // Mean distance of two holds, all slots and CPUs together; 0: no holds. Takes effect at once.
   [[nodiscard]] Result<void> set_hold_interval(std::int64_t interval_ns);
 
@@ -65,6 +68,10 @@ class Watcher {
   [[nodiscard]] int ring_epoll_fd() const;
   [[nodiscard]] Result<rg_watch_figures> read_figures(unsigned slot) const;  // sum over CPUs
   [[nodiscard]] Result<std::vector<AccessSiteReading>> read_sites(std::uint64_t generation) const;
+  // What the instruction in front of `ip` was decoded to: overlaps that cannot be a race are then passed over
+  // (rg_watch_figures.harmless), and the hold goes on to wait for one that can.
+  [[nodiscard]] Result<void> tell_access_mode(const rg_access_site_key& site, rg_access_mode mode);
+  // Sites, modes and pairs of the order.
   [[nodiscard]] Result<void> forget_sites(std::uint64_t generation);
   [[nodiscard]] Result<std::vector<std::uint64_t>> read_drops() const;  // by enum rg_drop_reason
 

@@ -3,9 +3,11 @@
 #include <bpf/btf.h>
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <memory>
 
 #include "raceguard/abi/bpf.h"
+#include "raceguard/abi/race.h"
 
 namespace raceguard::test {
 namespace {
@@ -22,17 +24,25 @@ struct SharedStruct {
 #define RG_SHARED(name) \
   SharedStruct { #name, sizeof(name) }
 
-TEST(Abi, SharedStructsHaveTheSameSizeOnBothSides) {
-  const std::unique_ptr<btf, BtfDeleter> types(btf__parse(RG_BPF_OBJECT, nullptr));
-  ASSERT_NE(types, nullptr);
-  for (const SharedStruct& shared :
-       {RG_SHARED(rg_target), RG_SHARED(rg_function_config), RG_SHARED(rg_function_counters), RG_SHARED(rg_call_key),
-        RG_SHARED(rg_call), RG_SHARED(rg_lock_key), RG_SHARED(rg_lock_counters), RG_SHARED(rg_wait),
-        RG_SHARED(rg_record_process), RG_SHARED(rg_record_stack)}) {
+void expect_same_sizes(const char* object, std::initializer_list<SharedStruct> structs) {
+  const std::unique_ptr<btf, BtfDeleter> types(btf__parse(object, nullptr));
+  ASSERT_NE(types, nullptr) << object;
+  for (const SharedStruct& shared : structs) {
     const int id = btf__find_by_name_kind(types.get(), shared.name, BTF_KIND_STRUCT);
     ASSERT_GT(id, 0) << shared.name;
     EXPECT_EQ(btf__resolve_size(types.get(), static_cast<__u32>(id)), static_cast<__s64>(shared.size)) << shared.name;
   }
+}
+
+TEST(Abi, SharedStructsHaveTheSameSizeOnBothSides) {
+  expect_same_sizes(RG_BPF_OBJECT,
+                    {RG_SHARED(rg_target), RG_SHARED(rg_function_config), RG_SHARED(rg_function_counters),
+                     RG_SHARED(rg_call_key), RG_SHARED(rg_call), RG_SHARED(rg_lock_key), RG_SHARED(rg_lock_counters),
+                     RG_SHARED(rg_wait), RG_SHARED(rg_record_process), RG_SHARED(rg_record_stack)});
+  expect_same_sizes(RG_RACE_OBJECT,
+                    {RG_SHARED(rg_watch), RG_SHARED(rg_candidate_lock), RG_SHARED(rg_hold), RG_SHARED(rg_watch_figures),
+                     RG_SHARED(rg_access_site_key), RG_SHARED(rg_access_site), RG_SHARED(rg_access_pair_key),
+                     RG_SHARED(rg_record_access)});
 }
 
 }  // namespace

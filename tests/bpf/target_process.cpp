@@ -27,7 +27,7 @@ void sync_file(const std::string& path) {
 
 }  // namespace
 
-TargetProcess::TargetProcess(std::string binary) : binary_(std::move(binary)) {
+TargetProcess::TargetProcess(std::string binary, std::string argument) : binary_(std::move(binary)) {
   sync_file(binary_);
   std::array<int, 2> input{};
   std::array<int, 2> output{};
@@ -42,7 +42,7 @@ TargetProcess::TargetProcess(std::string binary) : binary_(std::move(binary)) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, child_in.get(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, child_out.get(), STDOUT_FILENO);
-  std::array<char*, 2> arguments{binary_.data(), nullptr};
+  std::array<char*, 3> arguments{binary_.data(), argument.empty() ? nullptr : argument.data(), nullptr};
   const int status = ::posix_spawn(&pid_, binary_.c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (status != 0 || read_line() != "ready") {

@@ -16,7 +16,7 @@ class TargetProcess {
  public:
   // Starts the binary (RG_BPF_TARGET unless another is given), waits until it is ready. The file is synced first:
   // probing one that is still dirty raised a kernel warning on ext4.
-  explicit TargetProcess(std::string binary = RG_BPF_TARGET);
+  explicit TargetProcess(std::string binary = RG_BPF_TARGET, std::string argument = {});
   ~TargetProcess();
   TargetProcess(const TargetProcess&) = delete;
   TargetProcess& operator=(const TargetProcess&) = delete;

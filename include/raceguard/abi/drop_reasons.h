@@ -18,6 +18,9 @@
 	X(RG_DROP_LOCK_FORGOTTEN, "lock_forgotten", "a wait's figures: its lock was forgotten during the wait")  \
 	X(RG_DROP_OWNER_FAULT, "owner_fault", "a lock's owner: reading it from the process failed")              \
 	X(RG_DROP_MAP_BUSY, "map_busy", "an entry: the kernel refused a map update for a reason other than full") \
+	X(RG_DROP_SITES_FULL, "sites_full", "an access's figures: the map of access sites is full")              \
+	X(RG_DROP_PAIRS_FULL, "pairs_full", "the count of a pair of accesses: the map of pairs is full")         \
+	X(RG_DROP_VALUE_FAULT, "value_fault", "a watched value: reading it from the process failed")             \
 	X(RG_DROP_PROGRAM_MISSED, "program_missed", "a hit: the kernel does not nest a program on one CPU (it counts that itself)")
 
 enum rg_drop_reason {

@@ -48,13 +48,24 @@ struct rg_watch {
 	struct rg_candidate_lock locks[RG_CANDIDATE_LOCKS];
 };
 
+/* ---- rg_holds: array by slot; written by the program, `last` is cleared by the daemon with each order ------------- */
+struct rg_hold {
+	rg_u64 word;       /* who is held: bpf/hold_word.h */
+	rg_u64 number;     /* of the last hold */
+	rg_u64 ip;         /* of the held access */
+	rg_u64 last;       /* who accessed last: bpf/last_access.h */
+	rg_u32 with_stack; /* said by who overlaps: this pair of instructions is still rare, send stacks */
+	rg_u32 seen;       /* the pair's count */
+};
+
 /* ---- rg_watch_figures: per-CPU array by slot; grows only ------------------------------------------------------- */
 struct rg_watch_figures {
 	rg_u64 hits;          /* by the target */
 	rg_u64 foreign_hits;  /* by other processes at the same address: they pay too */
 	rg_u64 holds;
 	rg_u64 hold_ns;       /* all holds together */
-	rg_u64 overlaps;      /* accesses by another thread during a hold */
+	rg_u64 overlaps;      /* accesses by another thread during a hold, without the harmless */
+	rg_u64 harmless;      /* such accesses that rg_access_modes says cannot race with the held one; the hold went on */
 	rg_u64 value_changes; /* holds during which the value changed and no access was seen */
 };
 
@@ -73,21 +84,40 @@ struct rg_access_site {
 	                                      address under it, with no other access in between */
 };
 
+/* ---- rg_access_modes: hash by rg_access_site_key; what the daemon decoded of an instruction ------------------------ */
+enum rg_access_mode {
+	RG_ACCESS_MODE_UNKNOWN, /* no entry */
+	RG_ACCESS_MODE_READ,    /* plain read: harmless beside another plain read */
+	RG_ACCESS_MODE_ATOMIC,  /* harmless beside another atomic */
+	RG_ACCESS_MODE_ATOMIC_READ, /* harmless beside both */
+};
+
+/* ---- rg_access_pairs: hash; how often one access overlapped the hold of another ----------------------------------- */
+struct rg_access_pair_key {
+	rg_u64 generation;
+	rg_u64 held_ip;
+	rg_u64 other_ip; /* 0: the value changed and no one was seen */
+};
+#define RG_PAIR_STACKS 4 /* so many records of each side of a pair carry a stack */
+
 /* ---- records --------------------------------------------------------------------------------------------------- */
 #define RG_RECORD_ACCESS 3 /* continues enum rg_record_type */
 
 enum rg_access_role {
 	RG_ACCESS_FIRST_SEEN = 1, /* an instruction that was not seen before under this order */
 	RG_ACCESS_HELD = 2,       /* the thread that was held, when another touched the address or the value changed */
-	RG_ACCESS_OVERLAPS = 3,   /* the other thread; comes before the RG_ACCESS_HELD of the same pair */
+	RG_ACCESS_OVERLAPS = 3,   /* the other thread; as a rule before the RG_ACCESS_HELD of the same pair. At most
+	                             RG_HOLD_MAX_OVERLAPS of one hold */
 	RG_ACCESS_LOCK_BROKEN = 4, /* see rg_access_site.broken */
 };
+
+#define RG_HOLD_MAX_OVERLAPS 4
 
 /* Ends in the ring after the valid bytes of stack[]. */
 struct rg_record_access {
 	rg_u32 type; /* RG_RECORD_ACCESS */
 	rg_u32 role; /* enum rg_access_role */
-	rg_u64 time_ns;
+	rg_u64 time_ns; /* of the access: HELD: the hold's begin */
 	rg_u64 generation;
 	rg_u64 pair;         /* same in the records of one hold; 0: of none */
 	rg_u64 ip;           /* behind the access */
@@ -100,8 +130,10 @@ struct rg_record_access {
 	rg_u32 tid;
 	rg_u32 lock_states;  /* enum rg_lock_state, two bits a candidate */
 	rg_u32 frame_count;
-	rg_u32 stack_bytes;
+	rg_u32 stack_bytes;  /* 0: none was taken (see RG_PAIR_STACKS), or it could not be read (stack_fault) */
 	rg_u32 lock_owner;   /* LOCK_BROKEN: the thread that held the lock */
+	rg_u32 seen;         /* HELD, OVERLAPS: the count of this pair of instructions so far, this one included */
+	rg_u32 lock;         /* LOCK_BROKEN: which candidate */
 	rg_u64 registers[RG_DWARF_REGISTERS];
 	rg_u64 frame_pointer_ips[RG_FRAME_POINTER_DEPTH];
 	rg_u8 stack[RG_STACK_COPY_MAX_BYTES];
@@ -110,9 +142,11 @@ struct rg_record_access {
 
 RG_STATIC_ASSERT(sizeof(struct rg_candidate_lock) == 16, "rg_candidate_lock");
 RG_STATIC_ASSERT(sizeof(struct rg_watch) == 56 + 16 * RG_CANDIDATE_LOCKS, "rg_watch");
-RG_STATIC_ASSERT(sizeof(struct rg_watch_figures) == 48, "rg_watch_figures");
+RG_STATIC_ASSERT(sizeof(struct rg_hold) == 40, "rg_hold");
+RG_STATIC_ASSERT(sizeof(struct rg_watch_figures) == 56, "rg_watch_figures");
 RG_STATIC_ASSERT(sizeof(struct rg_access_site_key) == 16, "rg_access_site_key");
 RG_STATIC_ASSERT(sizeof(struct rg_access_site) == 24 + 8 * RG_CANDIDATE_LOCKS, "rg_access_site");
-RG_STATIC_ASSERT(sizeof(struct rg_record_access) == 96 + 8 * RG_DWARF_REGISTERS + 8 * RG_FRAME_POINTER_DEPTH + RG_STACK_COPY_MAX_BYTES, "rg_record_access");
+RG_STATIC_ASSERT(sizeof(struct rg_access_pair_key) == 24, "rg_access_pair_key");
+RG_STATIC_ASSERT(sizeof(struct rg_record_access) == 104 + 8 * RG_DWARF_REGISTERS + 8 * RG_FRAME_POINTER_DEPTH + RG_STACK_COPY_MAX_BYTES, "rg_record_access");
 
 #endif
