@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// oracle: racy
+// variable: hits
+// pairs: 1-2
+// builds: O0-g O2-g O2-nopie O2-clang
+// rate: 5000 a second a thread
+// One side adds by an atomic instruction, the other resets and reads the same plain int as if it were alone.
+#include "support/pace.h"
+
+int hits;
+
+static void *serve(void *unused) {
+  for (;;) {
+    __atomic_fetch_add(&hits, 1, __ATOMIC_RELAXED);  // race:1
+    pause_us(120);
+  }
+}
+
+static void *report(void *unused) {
+  for (;;) {
+    use(hits);  // race:2
+    hits = 0;   // race:2
+    pause_us(150);
+  }
+}
+
+int main(int argc, char **argv) {
+  end_with_stdin(argc, argv);
+  start_thread(serve, NULL);
+  report(NULL);
+}
