@@ -32,6 +32,21 @@ std::optional<ByteSource> open_below(const std::string& root, const std::string&
   return source ? std::optional(std::move(*source)) : std::nullopt;
 }
 
+std::optional<ByteSource> open_with_build_id(const std::string& root, const std::string& path,
+                                             const std::string& build_id) {
+  for (const std::string& place : {root, std::string("/")}) {
+    auto source = open_below(place, path);
+    if (!source) {
+      continue;
+    }
+    const auto layout = ElfLayout::parse(*source);
+    if (layout && read_build_id(*source, *layout) == build_id) {
+      return source;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string root_of(const std::string& host_path) {
@@ -55,20 +70,18 @@ std::string debug_path(const std::string& build_id) {
 
 std::optional<ByteSource> open_debug_file(const std::string& root, const std::string& build_id) {
   const std::string path = debug_path(build_id);
-  if (path.empty()) {
-    return std::nullopt;
+  return path.empty() ? std::nullopt : open_with_build_id(root, path, build_id);
+}
+
+std::optional<ByteSource> open_shared_debug_file(const std::string& root, const std::string& debug_file_path,
+                                                 const std::string& path, const std::string& build_id) {
+  std::string below = path;
+  if (!path.starts_with('/')) {
+    const std::string folder = debug_file_path.substr(0, debug_file_path.rfind('/') + 1);
+    below = (root != "/" && folder.starts_with(root) ? folder.substr(root.size()) : folder) + path;
   }
-  for (const std::string& place : {root, std::string("/")}) {
-    auto source = open_below(place, path);
-    if (!source) {
-      continue;
-    }
-    const auto layout = ElfLayout::parse(*source);
-    if (layout && read_build_id(*source, *layout) == build_id) {
-      return source;
-    }
-  }
-  return std::nullopt;
+  auto source = build_id.empty() ? std::nullopt : open_with_build_id(root, below, build_id);
+  return source ? std::move(source) : open_debug_file(root, build_id);
 }
 
 std::optional<ByteSource> read_mini_debug_info(const ByteSource& source, const ElfLayout& layout) {

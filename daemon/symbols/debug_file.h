@@ -21,6 +21,11 @@ std::string debug_path(const std::string& build_id);
 // Nothing if there is none or its build-id is another one.
 std::optional<ByteSource> open_debug_file(const std::string& root, const std::string& build_id);
 
+// The file that dwz moved common parts to: `path` as .gnu_debugaltlink names it (relative to the debug file's folder,
+// or from the root), looked up as above.
+std::optional<ByteSource> open_shared_debug_file(const std::string& root, const std::string& debug_file_path,
+                                                 const std::string& path, const std::string& build_id);
+
 // The ELF image in the section .gnu_debugdata (Fedora's "mini debug info": a .symtab, xz-compressed).
 std::optional<ByteSource> read_mini_debug_info(const ByteSource& source, const ElfLayout& layout);
 

@@ -2,52 +2,23 @@
 #include "daemon/symbols/source_resolver.h"
 
 #include <dwarf.h>
-#include <elf.h>
 #include <elfutils/libdw.h>
 
 #include <cstdlib>
+#include <string_view>
 
 #include "daemon/symbols/demangle.h"
+#include "daemon/symbols/dwarf_file.h"
 #include "daemon/symbols/elf_file.h"
-#include "daemon/symbols/elf_layout.h"
 
 namespace raceguard::symbols {
 namespace {
 
-struct ElfCloser {
-  void operator()(Elf* elf) const { elf_end(elf); }
-};
-struct DwarfCloser {
-  void operator()(Dwarf* dwarf) const { dwarf_end(dwarf); }
-};
+constexpr std::string_view kLineSection = ".debug_line";
+
 struct Free {
   void operator()(void* memory) const { std::free(memory); }
 };
-
-std::uint64_t debug_section_bytes(const ByteSource& source, const ElfLayout& layout) {
-  std::uint64_t total = 0;
-  for (const Section& section : layout.sections()) {
-    if (!section.name.starts_with(".debug_") || section.type == SHT_NOBITS) {
-      continue;
-    }
-    std::uint64_t size = section.size;
-    if ((section.flags & SHF_COMPRESSED) != 0) {
-      const auto header = source.read_struct<Elf64_Chdr>(section.offset);
-      size += header ? header->ch_size : 0;
-    }
-    if (size > UINT64_MAX - total) {
-      return UINT64_MAX;  // a hostile header
-    }
-    total += size;
-  }
-  return total;
-}
-
-bool has_lines(const ByteSource& source) {
-  const auto layout = ElfLayout::parse(source);
-  const Section* lines = layout ? layout->section(".debug_line") : nullptr;
-  return lines != nullptr && lines->type != SHT_NOBITS;
-}
 
 // The compilation unit of an address: by .debug_aranges, which gcc writes, or, as clang does not, by asking each unit.
 bool find_unit(Dwarf* dwarf, std::uint64_t address, Dwarf_Die* unit) {
@@ -130,62 +101,28 @@ SourcePlace place_in(Dwarf_Die* unit, std::uint64_t address) {
 struct SourceResolver::Impl {
   const ElfFile* file = nullptr;
   std::uint64_t limit = 0;
-  bool tried = false;
-  std::uint64_t bytes = 0;
-  std::unique_ptr<Elf, ElfCloser> elf;  // libdw reads through it: closed after it
-  std::unique_ptr<Dwarf, DwarfCloser> dwarf;
-
-  const ByteSource* find_source() const {
-    if (has_lines(file->source())) {
-      return &file->source();
-    }
-    const ByteSource* debug = file->debug_source();
-    return debug != nullptr && has_lines(*debug) ? debug : nullptr;
-  }
-
-  static std::uint64_t bytes_of(const ByteSource& source) {
-    const auto layout = ElfLayout::parse(source);
-    return layout ? debug_section_bytes(source, *layout) : 0;
-  }
-
-  void open() {
-    tried = true;
-    const ByteSource* source = find_source();
-    const std::uint64_t wanted = source != nullptr ? bytes_of(*source) : 0;
-    if (wanted == 0 || wanted > limit) {
-      return;
-    }
-    elf_version(EV_CURRENT);
-    // ELF_C_READ and dwarf_begin_elf instead of dwarf_begin, which would map the file.
-    elf.reset(elf_begin(source->fd(), ELF_C_READ, nullptr));
-    if (elf) {
-      dwarf.reset(dwarf_begin_elf(elf.get(), DWARF_C_READ, nullptr));
-    }
-    bytes = dwarf ? wanted : 0;
-  }
+  std::optional<DwarfFile> dwarf;  // opened on the first question
 };
 
-SourceResolver::SourceResolver(const ElfFile& file, std::uint64_t max_debug_bytes) : impl_(std::make_unique<Impl>()) {
-  impl_->file = &file;
-  impl_->limit = max_debug_bytes;
-}
+SourceResolver::SourceResolver(const ElfFile& file, std::uint64_t max_debug_bytes)
+    : impl_(new Impl{.file = &file, .limit = max_debug_bytes, .dwarf = std::nullopt}) {}
 SourceResolver::SourceResolver(SourceResolver&&) noexcept = default;
 SourceResolver& SourceResolver::operator=(SourceResolver&&) noexcept = default;
 SourceResolver::~SourceResolver() = default;
 
-std::uint64_t SourceResolver::debug_bytes() const { return impl_->bytes; }
+std::uint64_t SourceResolver::debug_bytes() const { return impl_->dwarf ? impl_->dwarf->bytes() : 0; }
 
 std::uint64_t SourceResolver::wanted_bytes() {
-  const ByteSource* source = impl_->find_source();
-  return source != nullptr ? Impl::bytes_of(*source) : 0;
+  const ByteSource* source = DwarfFile::find_source(*impl_->file, kLineSection);
+  return source != nullptr ? DwarfFile::debug_bytes(*source) : 0;
 }
 
 SourcePlace SourceResolver::find(std::uint64_t address) {
-  if (!impl_->tried) {
-    impl_->open();
+  if (!impl_->dwarf) {
+    impl_->dwarf = DwarfFile::open(*impl_->file, kLineSection, impl_->limit);
   }
   Dwarf_Die unit;
-  if (impl_->dwarf && find_unit(impl_->dwarf.get(), address, &unit)) {
+  if (impl_->dwarf->get() != nullptr && find_unit(impl_->dwarf->get(), address, &unit)) {
     return place_in(&unit, address);
   }
   return {};

@@ -49,6 +49,37 @@ std::string_view last_part(std::string_view name) {
   return scope == std::string_view::npos ? name : name.substr(scope + 2);
 }
 
+// Keeps the few best of the names that it is shown.
+class NearestNames {
+ public:
+  explicit NearestNames(std::string wanted)
+      : wanted_(std::move(wanted)), limit_(std::max<std::size_t>(1, last_part(wanted_).size() / 4)) {}
+
+  void consider(std::string_view name) {
+    // A forgotten scope is the commonest mistake: "f" for "ns::f" is nearer than any misspelling.
+    const std::size_t distance = edit_distance(last_part(wanted_), last_part(name), limit_);
+    if (distance <= limit_ && name != wanted_) {
+      best_.emplace(distance, std::string(name));
+      if (best_.size() > kSuggestions) {
+        best_.erase(std::prev(best_.end()));
+      }
+    }
+  }
+
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> result;
+    for (const auto& [distance, name] : best_) {
+      result.push_back(name);
+    }
+    return result;
+  }
+
+ private:
+  std::string wanted_;
+  std::size_t limit_;
+  std::set<std::pair<std::size_t, std::string>> best_;
+};
+
 std::string describe_search(const ElfFile& file, const SearchedTables& searched) {
   std::string text = fmt::format("searched .symtab ({} functions), .dynsym ({})", searched.symtab, searched.dynsym);
   if (searched.symtab > 0) {
@@ -91,27 +122,20 @@ std::string describe_remedy(const ElfFile& file, const SearchedTables& searched,
 }  // namespace
 
 std::vector<std::string> nearest_names(const SymbolTable& table, const std::string& glob) {
-  const std::string wanted(without_parameters(glob));
-  const std::string_view wanted_part = last_part(wanted);
-  const std::size_t limit = std::max<std::size_t>(1, wanted_part.size() / 4);
-  std::set<std::pair<std::size_t, std::string>> best;
+  NearestNames nearest(std::string(without_parameters(glob)));
   table.for_each([&](const TableEntry&, std::string_view symbol) {
     const std::string readable = demangle(std::string(symbol));
-    const std::string_view name = without_parameters(readable);
-    // A forgotten scope is the commonest mistake: "f" for "ns::f" is nearer than any misspelling.
-    std::size_t distance = edit_distance(wanted_part, last_part(name), limit);
-    if (distance <= limit && name != wanted) {
-      best.emplace(distance, std::string(name));
-      if (best.size() > kSuggestions) {
-        best.erase(std::prev(best.end()));
-      }
-    }
+    nearest.consider(without_parameters(readable));
   });
-  std::vector<std::string> names;
-  for (const auto& [distance, name] : best) {
-    names.push_back(name);
+  return nearest.names();
+}
+
+std::vector<std::string> nearest_of(const std::vector<std::string>& names, const std::string& wanted) {
+  NearestNames nearest(wanted);
+  for (const std::string& name : names) {
+    nearest.consider(name);
   }
-  return names;
+  return nearest.names();
 }
 
 std::string owning_package(const std::string& root, const std::string& path) {

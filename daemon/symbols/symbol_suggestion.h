@@ -29,6 +29,9 @@ Error symbol_not_found(const ElfFile& file, const std::string& glob, const Symbo
 // The names (demangled, without parameters) that are a few letters off `glob`, nearest first; three at most.
 std::vector<std::string> nearest_names(const SymbolTable& table, const std::string& glob);
 
+// The same among `names`.
+std::vector<std::string> nearest_of(const std::vector<std::string>& names, const std::string& wanted);
+
 // The Debian package that owns `path` (as seen below `root`); empty if none or if it is no Debian root.
 std::string owning_package(const std::string& root, const std::string& path);
 

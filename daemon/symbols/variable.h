@@ -38,17 +38,23 @@ struct Variable {
 
 class VariableIndex {
  public:
-  // Reads DWARF of the file or of its debug file, at most `max_debug_bytes` of it; beyond, symbols only.
+  // Reads DWARF of the file or of its debug file, at most `max_debug_bytes` of it; beyond, symbols only. `file` must
+  // outlive the index. It never fails for want of variables.
   static Result<VariableIndex> build(const ElfFile& file, std::uint64_t max_debug_bytes);
   VariableIndex(VariableIndex&&) noexcept;
   VariableIndex& operator=(VariableIndex&&) noexcept;
   ~VariableIndex();
 
   [[nodiscard]] bool has_types() const;
-  // Writable globals and statics, also those of functions, by address; thread-locals and constants are left out.
+  // Why there are no types: no .debug_info, too much of it, a shared file (dwz) that is missing; empty: there are.
+  [[nodiscard]] const std::string& why_no_types() const;
+  // Writable globals and statics, also those of functions, by address; thread-locals and constants are left out. Those
+  // of the symbol table that DWARF does not name come with kUnknown. Without `declared`, which costs a line table.
   [[nodiscard]] const std::vector<Variable>& globals() const;
-  // "counter", "shop::total", "config.counters[3].hits", "list->head": not through pointers: kSymbolNotFound, which
-  // names the nearest, or the member where the path breaks off.
+  // "counter", "shop::total", "next_id::last" (a static of a function), "config.counters[3].hits"; scopes in front may
+  // be left out where the rest is unique, and "orders.c:count" tells statics of several files apart. Also thread-locals
+  // and constants, which say so. Not through pointers. kSymbolNotFound names the nearest, or the member where the path
+  // breaks off.
   [[nodiscard]] Result<Variable> find(const std::string& path) const;
   // The scalars that `variable` is made of (itself, if it is one), at most `limit`; arrays element by element.
   [[nodiscard]] std::vector<Variable> scalars(const Variable& variable, std::size_t limit) const;
@@ -56,7 +62,7 @@ class VariableIndex {
   [[nodiscard]] std::optional<Variable> at(std::uint64_t address) const;
   // A member of a type, "Account", "balance.cents": `address` is its offset. kSymbolNotFound.
   [[nodiscard]] Result<Variable> member(const std::string& type, const std::string& path) const;
-  // The type that parameter `index` of a function (`this` is 0) points to; empty: unknown.
+  // The type that parameter `index` of a function (`this` is 0; name mangled or not) points to; empty: unknown.
   [[nodiscard]] std::string pointee_of_argument(const std::string& function, std::size_t index) const;
 
  private:
