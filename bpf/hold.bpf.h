@@ -30,17 +30,15 @@ static long rg_spin_once(rg_u32 index, struct rg_spin *spin)
 					RG_REPORT_GRACE_NS);
 }
 
+/* The watched bytes, out of the aligned word that they are in: a read of constant size is what every verifier takes. */
 static __always_inline rg_u64 rg_read_value(const struct rg_watch *watch)
 {
-	rg_u64 value = 0;
-	rg_u32 length = watch->length;
+	rg_u64 word = 0, bits = 8ull * watch->length;
 
-	barrier_var(length);
-	if (length == 0 || length > sizeof(value))
-		return 0;
-	if (bpf_probe_read_user(&value, length, (void *)watch->address))
+	if (bpf_probe_read_user(&word, sizeof(word), (void *)(watch->address & ~7ull)))
 		rg_drop(RG_DROP_VALUE_FAULT);
-	return value;
+	word >>= 8 * (watch->address & 7);
+	return bits >= 64 ? word : word & ((1ull << bits) - 1);
 }
 
 /* 1 and a place in the schedule if a hold is due. Who loses it to another CPU lets it go. */

@@ -6,13 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <span>
-#include <vector>
 
 #include "daemon/events/event.h"
 #include "daemon/events/raw_record.h"
-#include "daemon/events/unwinder.h"
+#include "daemon/events/stack_maker.h"
 #include "daemon/targets/target.h"
 #include "raceguard/error.h"
 
@@ -49,25 +47,20 @@ struct DecoderCounters {
 
 class Decoder {
  public:
-  Decoder(MappingSource& mappings, Symboliser& symboliser) : mappings_(mappings), symboliser_(symboliser) {}
+  Decoder(MappingSource& mappings, Symboliser& symboliser) : mappings_(mappings), stacks_(mappings, symboliser) {}
 
   // kEventMalformed. A stack that cannot be unwound is no error: the event says untrusted.
   [[nodiscard]] Result<Event> decode(std::span<const std::byte> bytes);
 
   [[nodiscard]] const DecoderCounters& counters() const { return counters_; }
-  [[nodiscard]] const FrameInfoCache& frame_info() const { return unwinder_.cache(); }
+  [[nodiscard]] const FrameInfoCache& frame_info() const { return stacks_.cache(); }
 
  private:
   LockStackEvent lock_stack_event(const StackRecord& record);
   UnwoundStack unwind(const StackRecord& record);
-  bool may_refresh(pid_t pid, std::int64_t now_ns);
-  [[nodiscard]] symbols::CodeSite name(const Frame& frame);
-  Stack with_names(const UnwoundStack& unwound);
 
   MappingSource& mappings_;
-  Symboliser& symboliser_;
-  Unwinder unwinder_;
-  std::map<pid_t, std::int64_t> refreshed_ns_;
+  StackMaker stacks_;
   DecoderCounters counters_;
 };
 

@@ -78,6 +78,13 @@ UnwoundStack Unwinder::by_frame_pointers(const StackRecord& record, std::span<co
   return stack;
 }
 
+UnwoundStack Unwinder::innermost(const StackRecord& record, std::span<const targets::MappedBinary> mappings) {
+  UnwoundStack stack;
+  stack.frames.push_back(make_frame(record.registers[kInstructionRegister], false, mappings));
+  stack.reliable_frames = stack.frames.front().address != 0 ? 1 : 0;
+  return stack;
+}
+
 UnwoundStack Unwinder::unwind(const StackRecord& record, std::span<const targets::MappedBinary> mappings) {
   UnwoundStack unwound = by_frame_info(record, mappings);
   if (unwound.reliable_frames >= 2 || unwound.complete) {

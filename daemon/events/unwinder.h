@@ -38,6 +38,9 @@ class Unwinder {
   // `mappings`: the executable mappings of the process. The frames point into it.
   [[nodiscard]] UnwoundStack unwind(const StackRecord& record, std::span<const targets::MappedBinary> mappings);
 
+  // Only where the record was taken; untrusted, with one reliable frame if that is in a mapping.
+  [[nodiscard]] UnwoundStack innermost(const StackRecord& record, std::span<const targets::MappedBinary> mappings);
+
   [[nodiscard]] const FrameInfoCache& cache() const { return cache_; }
 
  private:

@@ -27,10 +27,16 @@ std::string missing_right(Request request) {
          "seccomp profile";
 }
 
+// The verifier says EACCES for a program that it does not understand, and EPERM where the right is missing.
+bool is_refused_program(Request request, int error) { return request == Request::kLoad && error == EACCES; }
+
 std::string remedy_for(Request request, int error) {
   switch (error) {
     case EPERM:
     case EACCES:
+      if (is_refused_program(request, error)) {
+        return "The kernel's verifier refuses the program: please report this with the output of raceguardctl doctor";
+      }
       return missing_right(request);
     case ENOENT:
       return request == Request::kTracepoint
@@ -58,7 +64,7 @@ std::string remedy_for(Request request, int error) {
 }  // namespace
 
 Error kernel_error(Request request, std::string what, int error) {
-  const bool denied = error == EPERM || error == EACCES;
+  const bool denied = (error == EPERM || error == EACCES) && !is_refused_program(request, error);
   ErrorCode code = denied                      ? ErrorCode::kKernelPermission
                    : request == Request::kLoad ? ErrorCode::kKernelLoad
                    : request == Request::kMap  ? ErrorCode::kKernelMap

@@ -72,7 +72,9 @@ class Watched : public testing::Test {
   std::uint64_t dropped(rg_drop_reason reason) { return watcher_.read_drops().value().at(reason); }
 
   TargetProcess racer_{RG_BPF_RACER};
-  kernel::Watcher watcher_ = open_watcher();
+  // Long holds: in an emulated machine (tests/vm) the CPUs take turns of 100 ms, and two threads meet only where a turn
+  // ends inside a hold.
+  kernel::Watcher watcher_ = open_watcher({.hold_ns = kernel::kLongestHoldNs});
   std::vector<rg_record_access> records_;
   std::uint64_t generation_ = 0;
 };

@@ -14,7 +14,7 @@ TEST_F(Watched, ARaceIsProvenWithBothSides) {
     GTEST_SKIP() << "one CPU: nobody can come while a thread is held";
   }
   racer_.run("start racy");
-  require(watcher_.set_hold_interval(kNsPerMs / 2));
+  require(watcher_.set_hold_interval(2 * kNsPerMs));
   arm(0, order("counter", {lock("mutex", RG_LOCK_PTHREAD_MUTEX)}));
   ASSERT_TRUE(watch_until(0, kHits, [this] { return records(RG_ACCESS_HELD).size() >= 5; }));
   racer_.run("stop");
@@ -36,7 +36,6 @@ TEST_F(Watched, ARaceIsProvenWithBothSides) {
     EXPECT_EQ(state_of(held, 0), RG_LOCK_IS_FREE);
     EXPECT_EQ(held.registers[16], held.ip);
     EXPECT_GT(held.held_ns, 0U);
-    EXPECT_LE(other->seen, held.seen);
     stacks += held.stack_bytes > 0 && other->stack_bytes > 0 ? 1 : 0;
   }
   EXPECT_GE(stacks, 1U);
@@ -45,7 +44,7 @@ TEST_F(Watched, ARaceIsProvenWithBothSides) {
 
 TEST_F(Watched, UnderAMutexNothingOverlapsAndEveryAccessHoldsIt) {
   racer_.run("start locked");
-  require(watcher_.set_hold_interval(kNsPerMs / 5));
+  require(watcher_.set_hold_interval(2 * kNsPerMs));
   const auto watch = order("counter", {lock("unrelated", RG_LOCK_PTHREAD_MUTEX), lock("mutex", RG_LOCK_PTHREAD_MUTEX)});
   arm(0, watch);
   ASSERT_TRUE(watch_until(0, kHits, [this] { return figures().hits >= 4000 && figures().holds >= 100; }));

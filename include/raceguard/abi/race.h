@@ -132,7 +132,8 @@ struct rg_record_access {
 	rg_u32 frame_count;
 	rg_u32 stack_bytes;  /* 0: none was taken (see RG_PAIR_STACKS), or it could not be read (stack_fault) */
 	rg_u32 lock_owner;   /* LOCK_BROKEN: the thread that held the lock */
-	rg_u32 seen;         /* HELD, OVERLAPS: the count of this pair of instructions so far, this one included */
+	rg_u32 seen;         /* HELD, OVERLAPS: how often this pair of instructions was seen, with this time (HELD: the last that
+	                        overlapped); 0: not counted (pairs_full) */
 	rg_u32 lock;         /* LOCK_BROKEN: which candidate */
 	rg_u64 registers[RG_DWARF_REGISTERS];
 	rg_u64 frame_pointer_ips[RG_FRAME_POINTER_DEPTH];
