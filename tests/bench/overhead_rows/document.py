@@ -51,12 +51,17 @@ def figures_text(document):
     return "\n".join([machine_text(document["machine"]), *map(section_text, document["sections"])])
 
 
+def put_between(markdown_file, begin_marker, end_marker, text):
+    """Replaces what is between two marker lines; a new file has the markers and the text only."""
+    if not markdown_file.exists():
+        markdown_file.write_text(f"{begin_marker}\n{end_marker}\n")
+    before, begin, rest = markdown_file.read_text().partition(begin_marker)
+    _, end, after = rest.partition(end_marker)
+    if not begin or not end:
+        raise RuntimeError(f"{markdown_file} lacks the marker lines:\n{begin_marker}\n{end_marker}")
+    markdown_file.write_text(f"{before}{begin_marker}\n\n{text}\n{end_marker}{after}")
+
+
 def write(json_file, markdown_file, document):
     json_file.write_text(json.dumps(document, indent=1) + "\n")
-    if not markdown_file.exists():
-        markdown_file.write_text(f"{BEGIN}\n{END}\n")
-    before, begin, rest = markdown_file.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise RuntimeError(f"{markdown_file} lacks the marker lines:\n{BEGIN}\n{END}")
-    markdown_file.write_text(f"{before}{BEGIN}\n\n{figures_text(document)}\n{END}{after}")
+    put_between(markdown_file, BEGIN, END, figures_text(document))
