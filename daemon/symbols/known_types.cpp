@@ -62,6 +62,8 @@ std::optional<KnownType> rust_lock(std::string_view name) {
   return other ? std::optional(kIsLock) : std::nullopt;
 }
 
+}  // namespace
+
 std::string without_versions(std::string_view name) {
   std::string plain(name);
   for (const std::string_view version : {"::__1", "::__cxx11", "::_V2", "::__ndk1", "::__2"}) {
@@ -72,8 +74,6 @@ std::string without_versions(std::string_view name) {
   }
   return plain;
 }
-
-}  // namespace
 
 std::optional<KnownType> known_type(std::string_view qualified_name) {
   const std::string plain = without_versions(qualified_name.substr(0, qualified_name.find('<')));

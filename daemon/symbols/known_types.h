@@ -21,4 +21,7 @@ struct KnownType {
 // library in the name ("std::__1::", "std::__cxx11::") are passed over.
 std::optional<KnownType> known_type(std::string_view qualified_name);
 
+// "std::__1::atomic" -> "std::atomic": the namespaces by which a library tells its versions apart.
+std::string without_versions(std::string_view name);
+
 }  // namespace raceguard::symbols
