@@ -14,6 +14,9 @@ constexpr const char* kBreakerActor = "breaker";
 
 bool judges_calls(const policy::SwitchPolicy& policy) { return policy.open_slow_ratio || policy.open_error_ratio; }
 
+// What a trial without any call or wait tells nothing about; races are what it hopes not to see.
+bool judges_load(const policy::SwitchPolicy& policy) { return judges_calls(policy) || policy.open_lock_wait_p99_ns; }
+
 }  // namespace
 
 Breaker::Breaker(policy::SwitchPolicy policy, std::uint64_t seed)
@@ -92,7 +95,7 @@ bool Breaker::trial_is_complete() const {
 
 std::optional<Decision> Breaker::tick_half_open(const Instant& now) {
   const bool at_deadline = now.monotonic_ns >= trial_deadline_ns_;
-  if (at_deadline && trial_.calls == 0 && trial_.waits == 0) {
+  if (at_deadline && trial_.empty() && judges_load(policy_)) {
     return move(now, Event::kTrialEmpty, {kBreakerActor, "no trial call came before the deadline, closing", {}});
   }
   Verdict verdict = judge_for_closing(policy_, trial_, trial_minimums(at_deadline));

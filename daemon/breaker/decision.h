@@ -13,7 +13,7 @@ enum class State { kClosed, kOpen, kHalfOpen };
 
 // One value held against one threshold.
 struct Measurement {
-  std::string what;  // "slow_ratio", "error_ratio", "lock_wait_p99_seconds"
+  std::string what;  // "slow_ratio", "error_ratio", "lock_wait_p99_seconds", "proven_races", "likely_races"
   double value = 0;
   double threshold = 0;
   std::uint64_t samples = 0;

@@ -12,6 +12,8 @@ struct Thresholds {
   std::optional<double> slow_ratio;
   std::optional<double> error_ratio;
   std::optional<std::int64_t> lock_wait_p99_ns;
+  std::optional<std::uint32_t> proven_races;
+  std::optional<std::uint32_t> likely_races;
 };
 
 struct Criterion {
@@ -32,6 +34,20 @@ void judge(Verdict& verdict, const Criterion& criterion) {
                                  criterion.samples_name, fmt::arg("unit", criterion.unit));
   }
   verdict.measurements.push_back(seen);
+}
+
+// One race is enough evidence where the policy says 1: there is no minimum, and nothing else to count.
+void judge_races(Verdict& verdict, const char* key, const std::optional<std::uint32_t>& threshold,
+                 const RaceCounts& races) {
+  if (!threshold) {
+    return;
+  }
+  const std::uint64_t seen = races.different();
+  if (!verdict.reached && seen >= *threshold) {
+    verdict.reached = true;
+    verdict.reason = fmt::format("{} {} reached {}", key, seen, *threshold);
+  }
+  verdict.measurements.push_back({key, static_cast<double>(seen), static_cast<double>(*threshold), seen});
 }
 
 Verdict judge_by(const Thresholds& thresholds, const Totals& totals, const Minimums& minimums) {
@@ -62,20 +78,25 @@ Verdict judge_by(const Thresholds& thresholds, const Totals& totals, const Minim
                     "ms",
                     "lock waits"});
   }
+  judge_races(verdict, "proven_races", thresholds.proven_races, totals.proven_races);
+  judge_races(verdict, "likely_races", thresholds.likely_races, totals.likely_races);
   return verdict;
 }
 
 }  // namespace
 
 Verdict judge_for_opening(const policy::SwitchPolicy& policy, const Totals& totals) {
-  return judge_by({policy.open_slow_ratio, policy.open_error_ratio, policy.open_lock_wait_p99_ns}, totals,
-                  {.calls = policy.minimum_calls, .waits = policy.minimum_waits});
+  return judge_by({policy.open_slow_ratio, policy.open_error_ratio, policy.open_lock_wait_p99_ns,
+                   policy.open_proven_races, policy.open_likely_races},
+                  totals, {.calls = policy.minimum_calls, .waits = policy.minimum_waits});
 }
 
 Verdict judge_for_closing(const policy::SwitchPolicy& policy, const Totals& totals, const Minimums& minimums) {
   return judge_by({policy.close_slow_ratio ? policy.close_slow_ratio : policy.open_slow_ratio,
                    policy.close_error_ratio ? policy.close_error_ratio : policy.open_error_ratio,
-                   policy.close_lock_wait_p99_ns ? policy.close_lock_wait_p99_ns : policy.open_lock_wait_p99_ns},
+                   policy.close_lock_wait_p99_ns ? policy.close_lock_wait_p99_ns : policy.open_lock_wait_p99_ns,
+                   policy.close_proven_races ? policy.close_proven_races : policy.open_proven_races,
+                   policy.close_likely_races ? policy.close_likely_races : policy.open_likely_races},
                   totals, minimums);
 }
 

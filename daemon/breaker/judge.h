@@ -22,7 +22,7 @@ struct Minimums {
   std::uint64_t waits = 1;
 };
 
-// A value reaches its threshold when it is equal or greater, and not zero.
+// A value reaches its threshold when it is equal or greater, and not zero. Races have no minimum of samples.
 Verdict judge_for_opening(const policy::SwitchPolicy& policy, const Totals& totals);
 // By the thresholds to close, which default to those to open.
 Verdict judge_for_closing(const policy::SwitchPolicy& policy, const Totals& totals, const Minimums& minimums);

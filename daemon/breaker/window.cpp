@@ -18,7 +18,11 @@ void merge(Sample& into, const Sample& sample) {
   for (std::size_t i = 0; i < into.lock_waits.size(); ++i) {
     into.lock_waits[i] += sample.lock_waits[i];
   }
+  into.proven_races.insert(into.proven_races.end(), sample.proven_races.begin(), sample.proven_races.end());
+  into.likely_races.insert(into.likely_races.end(), sample.likely_races.begin(), sample.likely_races.end());
 }
+
+bool has_races(const Sample& sample) { return !sample.proven_races.empty() || !sample.likely_races.empty(); }
 
 // Counters of entry and return are read at slightly different times, so a part may pass its whole for a moment.
 double ratio(std::uint64_t part, std::uint64_t whole) {
@@ -26,6 +30,21 @@ double ratio(std::uint64_t part, std::uint64_t whole) {
 }
 
 }  // namespace
+
+void RaceCounts::add(const std::vector<RaceId>& races) {
+  for (const RaceId race : races) {
+    ++counts_[race];
+  }
+}
+
+void RaceCounts::subtract(const std::vector<RaceId>& races) {
+  for (const RaceId race : races) {
+    const auto found = counts_.find(race);
+    if (found != counts_.end() && --found->second == 0) {
+      counts_.erase(found);
+    }
+  }
+}
 
 void Totals::add(const Sample& sample) {
   calls += sample.calls;
@@ -35,6 +54,8 @@ void Totals::add(const Sample& sample) {
   for (std::size_t i = 0; i < lock_waits.size(); ++i) {
     lock_waits[i] += sample.lock_waits[i];
   }
+  proven_races.add(sample.proven_races);
+  likely_races.add(sample.likely_races);
 }
 
 void Totals::subtract(const Sample& sample) {
@@ -45,6 +66,8 @@ void Totals::subtract(const Sample& sample) {
   for (std::size_t i = 0; i < lock_waits.size(); ++i) {
     lock_waits[i] -= sample.lock_waits[i];
   }
+  proven_races.subtract(sample.proven_races);
+  likely_races.subtract(sample.likely_races);
 }
 
 double Totals::slow_ratio() const { return ratio(slow, calls); }
@@ -76,7 +99,7 @@ bool SlidingWindow::newest_is_full(std::int64_t now_ns) const {
 
 void SlidingWindow::add(std::int64_t now_ns, const Sample& sample) {
   const std::uint64_t size = std::max(sample.calls, waits_of(sample));
-  if (size != 0) {
+  if (size != 0 || has_races(sample)) {
     if (slots_.empty() || newest_is_full(now_ns)) {
       slots_.push_back({.start_ns = now_ns, .size = 0, .sum = {}});
     }

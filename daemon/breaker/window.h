@@ -5,11 +5,16 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <vector>
 
 #include "daemon/policy/policy.h"
 #include "raceguard/abi/histogram.h"
 
 namespace raceguard::breaker {
+
+// What tells one data race from another (detect::race_hash).
+using RaceId = std::uint64_t;
 
 // What happened to a switch's functions and locks since the tick before.
 struct Sample {
@@ -17,6 +22,19 @@ struct Sample {
   std::uint64_t slow = 0;                                        // of them
   std::uint64_t errors = 0;                                      // of them
   std::array<std::uint32_t, RG_HISTOGRAM_BUCKETS> lock_waits{};  // waits that ended, by rg_histogram_bucket
+  std::vector<RaceId> proven_races = {};                         // that were seen, again or for the first time
+  std::vector<RaceId> likely_races = {};
+};
+
+// How often each race was seen: a window holds so many different ones, however often each came.
+class RaceCounts {
+ public:
+  void add(const std::vector<RaceId>& races);
+  void subtract(const std::vector<RaceId>& races);
+  [[nodiscard]] std::uint64_t different() const { return counts_.size(); }
+
+ private:
+  std::map<RaceId, std::uint64_t> counts_;
 };
 
 struct Totals {
@@ -25,7 +43,12 @@ struct Totals {
   std::uint64_t errors = 0;
   std::uint64_t waits = 0;
   std::array<std::uint64_t, RG_HISTOGRAM_BUCKETS> lock_waits{};
+  RaceCounts proven_races;
+  RaceCounts likely_races;
 
+  [[nodiscard]] bool empty() const {
+    return calls == 0 && waits == 0 && proven_races.different() == 0 && likely_races.different() == 0;
+  }
   void add(const Sample& sample);
   void subtract(const Sample& sample);
   [[nodiscard]] double slow_ratio() const;  // 0..1; 0 without calls

@@ -37,21 +37,30 @@ bool has_function(const Guard& guard, const std::string& name) {
                      [&](const FunctionGuard& function) { return function.name == name; });
 }
 
-void refuse_reference(const Guard& guard, const SwitchPolicy& switch_policy, const Node& item, Context& context) {
-  constexpr std::size_t kMostNamed = 8;
+std::vector<std::string> function_names(const Guard& guard) {
   std::vector<std::string> defined;
   for (const FunctionGuard& function : guard.functions) {
     defined.push_back(function.name);
   }
-  const std::string suggestion = did_you_mean(item.text, defined);
+  return defined;
+}
+
+// "recommend, search, ..."
+std::string names_of_functions(const Guard& guard) {
+  constexpr std::size_t kMostNamed = 8;
+  const std::vector<std::string> defined = function_names(guard);
   std::string names = defined.empty() ? "it has none" : "";
   for (std::size_t i = 0; i < std::min(defined.size(), kMostNamed); ++i) {
     names += (i == 0 ? "" : ", ") + defined[i];
   }
-  names += defined.size() > kMostNamed ? ", ..." : "";
+  return names + (defined.size() > kMostNamed ? ", ..." : "");
+}
+
+void refuse_reference(const Guard& guard, const SwitchPolicy& switch_policy, const Node& item, Context& context) {
   context.refuse(ErrorCode::kPolicyReference, context.at(item),
                  fmt::format("switch {} names function {}, expected one of this policy's functions ({}){}",
-                             in_quotes(switch_policy.name), in_quotes(item.text), names, suggestion));
+                             in_quotes(switch_policy.name), in_quotes(item.text), names_of_functions(guard),
+                             did_you_mean(item.text, function_names(guard))));
 }
 
 // The switch's functions must be this policy's: those of another one belong to other processes.
@@ -72,8 +81,10 @@ void check_references(const Guard& guard, const SwitchPolicy& switch_policy, con
 
 // A threshold that nothing feeds would keep the switch closed for ever without a word. Asks whether the key is there,
 // not for its value: a wrong value has been refused already.
-void check_sources(const Guard& guard, const SwitchPolicy& switch_policy, const Node* functions, const Node& node,
+void check_sources(const Guard& guard, const SwitchPolicy& switch_policy, const Node& guard_node, const Node& node,
                    Context& context) {
+  const Node* functions = guard_node.find("functions");
+  const bool watches_races = guard_node.find("watch") != nullptr;
   const Node* open_when = node.find("open_when");
   if (open_when == nullptr) {
     return;
@@ -100,6 +111,24 @@ void check_sources(const Guard& guard, const SwitchPolicy& switch_policy, const 
   if (switch_policy.open_lock_wait_p99_ns && !guard.contention.enabled) {
     refuse("lock_wait_p99", "contention to be enabled");
   }
+  if (switch_policy.open_proven_races && !watches_races) {
+    refuse("proven_races", "\"watch\" in this policy");
+  }
+  if (switch_policy.open_likely_races && !watches_races) {
+    refuse("likely_races", "\"watch\" in this policy");
+  }
+}
+
+void check_objects(const Guard& guard, Context& context) {
+  for (const WatchedObject& object : guard.watch.objects) {
+    if (object.function.empty() || has_function(guard, object.function)) {
+      continue;
+    }
+    context.refuse(ErrorCode::kPolicyReference, object.position,
+                   fmt::format("objects names function {}, expected one of this policy's functions ({}){}",
+                               in_quotes(object.function), names_of_functions(guard),
+                               did_you_mean(object.function, function_names(guard))));
+  }
 }
 
 void check_entry_names(Guard& guard, const Node& node, Context& context) {
@@ -118,7 +147,7 @@ void check_entry_names(Guard& guard, const Node& node, Context& context) {
       context.use_name("switch", guard.switches[i].name, guard.switches[i].position);
     }
     check_references(guard, guard.switches[i], item, context);
-    check_sources(guard, guard.switches[i], functions, item, context);
+    check_sources(guard, guard.switches[i], node, item, context);
   }
 }
 
@@ -202,9 +231,10 @@ void check_guard(void* guard_object, const Node& node, Context& context) {
     context.use_name("policy", guard.name, guard.position);
   }
   check_entry_names(guard, node, context);
-  if (!guard.contention.enabled && guard.functions.empty()) {
+  check_objects(guard, context);
+  if (!guard.contention.enabled && guard.functions.empty() && !guard.watch.wanted()) {
     context.refuse(ErrorCode::kPolicyMissingKey, guard.position,
-                   fmt::format("policy \"{}\" watches nothing, expected functions or contention", guard.name));
+                   fmt::format("policy \"{}\" watches nothing, expected functions, contention or watch", guard.name));
   }
 }
 

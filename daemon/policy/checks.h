@@ -13,6 +13,9 @@ void check_function(void* function_guard, const Node& node, Context& context);
 void check_window(void* window, const Node& node, Context& context);
 void check_switch(void* switch_policy, const Node& node, Context& context);
 void check_target(void* target_match, const Node& node, Context& context);
+void check_variable(void* watched_variable, const Node& node, Context& context);
+void check_object(void* watched_object, const Node& node, Context& context);
+void check_watch(void* watch_guard, const Node& node, Context& context);
 void check_guard(void* guard, const Node& node, Context& context);
 
 }  // namespace raceguard::policy

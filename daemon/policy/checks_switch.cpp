@@ -36,12 +36,15 @@ void check_thresholds(SwitchPolicy& policy, const Node& node, Context& context) 
   const Node* open_when = node.find("open_when");
   if (open_when != nullptr && open_when->kind == NodeKind::kMapping && open_when->children.empty()) {
     context.refuse(ErrorCode::kPolicyMissingKey, context.at(*open_when),
-                   "open_when without a threshold, expected at least one of slow_ratio, error_ratio, lock_wait_p99");
+                   "open_when without a threshold, expected at least one of slow_ratio, error_ratio, lock_wait_p99, "
+                   "proven_races, likely_races");
   }
   check_pair(policy.open_slow_ratio, policy.close_slow_ratio, Kind::kRatio, "slow_ratio", node, context);
   check_pair(policy.open_error_ratio, policy.close_error_ratio, Kind::kRatio, "error_ratio", node, context);
   check_pair(policy.open_lock_wait_p99_ns, policy.close_lock_wait_p99_ns, Kind::kDuration, "lock_wait_p99", node,
              context);
+  check_pair(policy.open_proven_races, policy.close_proven_races, Kind::kCount, "proven_races", node, context);
+  check_pair(policy.open_likely_races, policy.close_likely_races, Kind::kCount, "likely_races", node, context);
 }
 
 void check_minimum_calls(SwitchPolicy& policy, const Node& node, Context& context) {

@@ -81,13 +81,28 @@ void decode_list(const Node& node, const Key& key, void* object, Context& contex
   key.store(object, key.kind == Kind::kTexts ? Value(std::move(texts)) : Value(std::move(numbers)));
 }
 
+// What a text stands for: a mapping with one key.
+Node named(const Node& text, const Key& key) {
+  Node mapping = text;
+  mapping.kind = NodeKind::kMapping;
+  mapping.text.clear();
+  mapping.children = {text};
+  mapping.children.front().key = key.name;
+  return mapping;
+}
+
 void decode_mappings(const Node& node, const Key& key, void* object, Context& context) {
-  if (node.kind != NodeKind::kList) {
+  const bool one_name = key.kind == Kind::kNames && node.kind == NodeKind::kScalar;
+  if (node.kind != NodeKind::kList && !one_name) {
     refuse_kind(node, key, context);
     return;
   }
-  for (const Node& item : node.children) {
-    decode_mapping(item, *key.mapping, key.child(object), context);
+  for (const Node& item : one_name ? std::span<const Node>(&node, 1) : std::span<const Node>(node.children)) {
+    if (key.kind == Kind::kNames && item.kind == NodeKind::kScalar) {
+      decode_mapping(named(item, key.mapping->keys.front()), *key.mapping, key.child(object), context);
+    } else {
+      decode_mapping(item, *key.mapping, key.child(object), context);
+    }
   }
 }
 
@@ -95,7 +110,7 @@ void decode_value(const Node& node, const Key& key, void* object, Context& conte
   const bool list_kind = key.kind == Kind::kTexts || key.kind == Kind::kPids || key.kind == Kind::kUsers;
   if (list_kind && node.kind != NodeKind::kNull && node.kind != NodeKind::kMapping) {
     decode_list(node, key, object, context);
-  } else if (key.kind == Kind::kMappings) {
+  } else if (is_list_of_mappings(key.kind)) {
     decode_mappings(node, key, object, context);
   } else if (key.kind == Kind::kMapping || (key.kind == Kind::kWindow && node.kind == NodeKind::kMapping)) {
     decode_mapping(node, *key.mapping, key.child(object), context);

@@ -35,6 +35,7 @@ enum class Kind {
   kComparison,  // "< 0"
   kMapping,
   kMappings,  // a list of mappings
+  kNames,     // the same; a text stands for the mapping's first key
   kWindow,    // a duration, or a mapping
 };
 
@@ -57,8 +58,8 @@ struct Key {
   std::span<const std::string_view> choices = {};
   bool required = false;
   void (*store)(void* object, const Value& value) = nullptr;
-  const Mapping* mapping = nullptr;        // what a kMapping, kMappings or kWindow consists of
-  void* (*child)(void* object) = nullptr;  // the object that its keys belong to; of kMappings: a new one
+  const Mapping* mapping = nullptr;        // what a kMapping, kMappings, kNames or kWindow consists of
+  void* (*child)(void* object) = nullptr;  // the object that its keys belong to; of kMappings and kNames: a new one
 };
 
 struct Mapping {
@@ -125,5 +126,9 @@ struct FileContents {
 extern const Mapping kFileMapping;    // keys_guard.cpp
 extern const Mapping kDaemonMapping;  // keys_daemon.cpp
 extern const Mapping kSwitchMapping;  // keys_switch.cpp
+extern const Mapping kWatchMapping;   // keys_watch.cpp
+
+// Its value is a list of mappings.
+inline bool is_list_of_mappings(Kind kind) { return kind == Kind::kMappings || kind == Kind::kNames; }
 
 }  // namespace raceguard::policy

@@ -14,6 +14,7 @@ constexpr double kMillisecond = 1e6;
 constexpr double kSecond = 1e9;
 constexpr double kHour = 3600e9;
 constexpr double kMaxCalls = 1e6;
+constexpr double kMaxRaces = 1000;
 constexpr double kSmallestShare = 0.0001;  // the shared page counts in 1/10,000
 
 constexpr std::array kOpenKeys = {
@@ -41,6 +42,22 @@ constexpr std::array kOpenKeys = {
         .minimum = kMicrosecond,
         .maximum = kHour,
         .store = store<&SwitchPolicy::open_lock_wait_p99_ns>},
+    Key{.name = "proven_races",
+        .kind = Kind::kCount,
+        .help = "So many different data races proven in the window, in any process of this policy; needs `watch`.",
+        .fallback = "(not judged)",
+        .sample = "1",
+        .minimum = 1,
+        .maximum = kMaxRaces,
+        .store = store<&SwitchPolicy::open_proven_races>},
+    Key{.name = "likely_races",
+        .kind = Kind::kCount,
+        .help = "The same of races that are likely (docs/races.md); proven ones do not count here.",
+        .fallback = "(not judged)",
+        .sample = "3",
+        .minimum = 1,
+        .maximum = kMaxRaces,
+        .store = store<&SwitchPolicy::open_likely_races>},
 };
 
 constexpr std::array kCloseKeys = {
@@ -68,6 +85,22 @@ constexpr std::array kCloseKeys = {
         .minimum = kMicrosecond,
         .maximum = kHour,
         .store = store<&SwitchPolicy::close_lock_wait_p99_ns>},
+    Key{.name = "proven_races",
+        .kind = Kind::kCount,
+        .help = "Not above the one in open_when.",
+        .fallback = "(that of open_when)",
+        .sample = "1",
+        .minimum = 1,
+        .maximum = kMaxRaces,
+        .store = store<&SwitchPolicy::close_proven_races>},
+    Key{.name = "likely_races",
+        .kind = Kind::kCount,
+        .help = "Not above the one in open_when.",
+        .fallback = "(that of open_when)",
+        .sample = "1",
+        .minimum = 1,
+        .maximum = kMaxRaces,
+        .store = store<&SwitchPolicy::close_likely_races>},
 };
 
 constexpr std::array kWindowKeys = {

@@ -55,6 +55,31 @@ struct ContentionGuard {
   double stack_samples_per_second = 20;  // stack copies a second and CPU, at most; the largest of all guards
 };
 
+struct WatchedVariable {
+  std::string name;        // "config.counters[3].hits"
+  std::string guarded_by;  // a lock's name; empty: found out
+  Position position;
+};
+
+// Members of what a guarded function is called with.
+struct WatchedObject {
+  std::string function;        // name of a FunctionGuard
+  std::uint32_t argument = 0;  // 0..5
+  std::vector<std::string> members;
+  Position position;
+};
+
+// Where data races are looked for.
+struct WatchGuard {
+  bool automatic = false;  // every writable global, and words that change
+  std::vector<WatchedVariable> variables;
+  std::vector<WatchedObject> objects;
+  std::int64_t hold_ns = 50'000;
+  double budget = 0.01;      // of one CPU
+  std::string suppressions;  // a file; empty: none
+  [[nodiscard]] bool wanted() const { return automatic || !variables.empty() || !objects.empty(); }
+};
+
 // A time window of `duration_ns`, or the last `calls` calls; exactly one is non-zero.
 struct Window {
   std::int64_t duration_ns = 10'000'000'000;
@@ -73,9 +98,13 @@ struct SwitchPolicy {
   std::optional<double> open_slow_ratio;   // 0..1
   std::optional<double> open_error_ratio;  // 0..1
   std::optional<std::int64_t> open_lock_wait_p99_ns;
+  std::optional<std::uint32_t> open_proven_races;  // different ones in the window
+  std::optional<std::uint32_t> open_likely_races;
   std::optional<double> close_slow_ratio;  // <= the one to open
   std::optional<double> close_error_ratio;
   std::optional<std::int64_t> close_lock_wait_p99_ns;
+  std::optional<std::uint32_t> close_proven_races;
+  std::optional<std::uint32_t> close_likely_races;
 
   Window window;
   std::uint32_t minimum_calls = 20;          // below this many in the window nothing is judged
@@ -98,6 +127,7 @@ struct Guard {
   TargetMatch target;
   ContentionGuard contention;
   std::vector<FunctionGuard> functions;
+  WatchGuard watch;
   std::vector<SwitchPolicy> switches;
   Position position;
 };

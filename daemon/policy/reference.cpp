@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kLineWidth = 110;
 
-bool is_structure(const Key& key) { return key.kind == Kind::kMapping || key.kind == Kind::kMappings; }
+bool is_structure(const Key& key) { return key.kind == Kind::kMapping || is_list_of_mappings(key.kind); }
 
 // "a duration such as ...; 10ms to 10s; default 100ms"
 std::string facts(const Key& key) {
@@ -65,7 +65,7 @@ std::string sample_mapping(const Mapping& mapping, std::size_t depth, bool list_
     if (is_structure(key)) {
       result += fmt::format("{}{}:\n", lead, key.name);
       result +=
-          sample_mapping(*key.mapping, depth + (key.kind == Kind::kMappings ? 2 : 1), key.kind == Kind::kMappings);
+          sample_mapping(*key.mapping, depth + (is_list_of_mappings(key.kind) ? 2 : 1), is_list_of_mappings(key.kind));
     } else {
       result += fmt::format("{}{}: {}\n", lead, key.name, sample_value(key));
     }
@@ -101,7 +101,7 @@ std::string table(const Mapping& mapping, const std::string& path) {
   result += "\n";
   for (const Key& key : mapping.keys) {
     if (key.mapping != nullptr) {
-      const std::string suffix = key.kind == Kind::kMappings ? "[]" : "";
+      const std::string suffix = is_list_of_mappings(key.kind) ? "[]" : "";
       result += table(*key.mapping, (path.empty() ? "" : path + ".") + std::string(key.name) + suffix);
     }
   }

@@ -65,6 +65,11 @@ Json value_schema(const Key& key) {
       return object_schema(*key.mapping);
     case Kind::kMappings:
       return {{"type", "array"}, {"items", object_schema(*key.mapping)}};
+    case Kind::kNames: {
+      const Json name = value_schema(key.mapping->keys.front());
+      const Json item = {{"anyOf", Json::array({name, object_schema(*key.mapping)})}};
+      return {{"anyOf", Json::array({name, Json{{"type", "array"}, {"items", item}}})}};
+    }
     case Kind::kWindow:
       return {{"anyOf", Json::array({with_pattern(kDurationPattern), object_schema(*key.mapping)})}};
   }

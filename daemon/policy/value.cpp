@@ -207,6 +207,7 @@ tl::expected<Value, Fault> read_scalar(const Node& node, const Key& key) {
       return read_comparison(node, key);
     case Kind::kMapping:
     case Kind::kMappings:
+    case Kind::kNames:
       break;
   }
   return refuse(node, key);
@@ -242,6 +243,8 @@ std::string expectation(const Key& key) {
       return "a mapping of keys to values";
     case Kind::kMappings:
       return "a list of mappings";
+    case Kind::kNames:
+      return "a list of names, or of mappings";
     case Kind::kWindow:
       return "a duration such as 10s (units: ns, us, ms, s, m, h) or {calls: 100}";
   }

@@ -73,7 +73,7 @@ TEST(Decode, Functions) {
 TEST(Decode, Switch) {
   const auto policy = decode(kFullPolicy);
   ASSERT_TRUE(policy) << policy.error().to_string();
-  ASSERT_EQ(policy->guards[0].switches.size(), 1U);
+  ASSERT_EQ(policy->guards[0].switches.size(), 2U);
   const SwitchPolicy& entry = policy->guards[0].switches[0];
   EXPECT_EQ(entry.name, "recommendations");
   EXPECT_EQ(entry.mode, SwitchMode::kEnforce);

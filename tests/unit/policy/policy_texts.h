@@ -96,6 +96,26 @@ policies:
         flapping:
           openings: 9
           window: 1h
+      - name: guard
+        open_when:
+          proven_races: 2
+          likely_races: 5
+        close_when:
+          proven_races: 1
+          likely_races: 4
+    watch:
+      auto: true
+      variables:
+        - name: config.counters[3].hits
+        - name: table.rows
+          guarded_by: table_lock
+      objects:
+        - function: recommend
+          argument: 1
+          members: [balance, "stats.hits"]
+      hold: 100us
+      budget: 2%
+      suppressions: /tmp/races.supp
 )";
 
 }  // namespace raceguard::policy::test

@@ -81,6 +81,18 @@ TEST(Reference, DefaultsInTheTablesAreThoseOfTheStructs) {
   EXPECT_EQ(error.is_signed, ErrorTest().is_signed);
 }
 
+TEST(Reference, DefaultsOfWatchAreThoseOfTheStruct) {
+  const auto policy = decode(uncomment(sample_file()));
+  ASSERT_TRUE(policy) << policy.error().to_string();
+  const WatchGuard& read = policy->guards[0].watch;
+  const WatchGuard defaults;
+  EXPECT_EQ(read.automatic, defaults.automatic);
+  EXPECT_EQ(read.hold_ns, defaults.hold_ns);
+  EXPECT_EQ(read.budget, defaults.budget);
+  ASSERT_EQ(read.objects.size(), 1U);
+  EXPECT_EQ(read.objects[0].argument, WatchedObject().argument);
+}
+
 TEST(Reference, DefaultsOfSwitchesAreThoseOfTheStruct) {
   const auto policy = decode(uncomment(sample_file()));
   ASSERT_TRUE(policy) << policy.error().to_string();
@@ -110,7 +122,7 @@ void expect_keys_shown(const Mapping& mapping, const Node& node) {
     EXPECT_FALSE(key.help.empty()) << key.name;
     if (key.kind == Kind::kMapping) {
       expect_keys_shown(*key.mapping, *shown);
-    } else if (key.kind == Kind::kMappings) {
+    } else if (is_list_of_mappings(key.kind)) {
       ASSERT_EQ(shown->children.size(), 1U) << key.name;
       expect_keys_shown(*key.mapping, shown->children[0]);
     }
