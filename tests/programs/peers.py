@@ -3,10 +3,8 @@
 import dataclasses
 import os
 import re
-import resource
 import shutil
 import subprocess
-import time
 
 TOOLS = ("ThreadSanitizer", "Helgrind", "DRD")
 VALGRIND = ("valgrind", "--fair-sched=try", "--error-limit=no")
@@ -28,8 +26,7 @@ REPORT = {
 class Run:
     tool: str
     reports: int        # of data races
-    wall_seconds: float
-    cpu_seconds: float
+    work_seconds: float | None  # CPU time of the rounds, as the program itself measured it; None: no rounds, or not done
     text: str
     status: int
 
@@ -54,7 +51,6 @@ def run(tool, binary, seconds, rounds=None):
     environment = dict(os.environ, TSAN_OPTIONS="exitcode=0")
     if rounds is not None:
         environment["RG_ROUNDS"] = str(rounds)
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     with subprocess.Popen([*COMMANDS[tool], str(binary), str(seconds)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
@@ -62,10 +58,9 @@ def run(tool, binary, seconds, rounds=None):
             status = process.wait()
         finally:
             process.kill()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     reports = len(REPORT[tool].findall(text)) if tool in REPORT else 0
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(tool, reports, time.monotonic() - start, cpu, text, status)
+    work = re.search(r"^rounds took (\d+) ns of CPU time$", text, re.M)
+    return Run(tool, reports, int(work.group(1)) / 1e9 if work else None, text, status)
 
 
 def sanitizer_pairs(program, text):

@@ -4,20 +4,35 @@ use std::cell::Cell;
 use std::io::Read;
 use std::time::Duration;
 
+#[repr(C)]
+struct TimeSpec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
 extern "C" {
+    fn clock_gettime(clock: i32, time: *mut TimeSpec) -> i32;
     fn _exit(status: i32) -> !;
     fn prctl(option: i32, slack: u64) -> i32;
     fn sched_yield() -> i32;
 }
 
-static mut ROUNDS_WANTED: u64 = 0; // set before the first thread starts
+static mut ROUNDS_WANTED: u64 = 0; // both set before the first thread starts
+static mut ROUNDS_BEGIN_NS: i64 = 0;
 thread_local! { static ROUNDS_DONE: Cell<u64> = Cell::new(0); }
+
+fn cpu_time_ns() -> i64 {
+    let mut time = TimeSpec { seconds: 0, nanoseconds: 0 };
+    unsafe { clock_gettime(2, &mut time) }; // CLOCK_PROCESS_CPUTIME_ID
+    time.seconds * 1_000_000_000 + time.nanoseconds
+}
 
 pub fn end_with_stdin() {
     let seconds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(60);
     let rounds = std::env::var("RG_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     unsafe {
         ROUNDS_WANTED = rounds;
+        ROUNDS_BEGIN_NS = cpu_time_ns();
         prctl(29, 1); // PR_SET_TIMERSLACK
     }
     std::thread::spawn(move || {
@@ -45,6 +60,8 @@ pub fn pause_us(mean: u64) {
         });
         unsafe {
             if done >= wanted {
+                let begin = ROUNDS_BEGIN_NS;
+                eprintln!("rounds took {} ns of CPU time", cpu_time_ns() - begin);
                 _exit(0)
             }
             if done % 16 == 0 {
