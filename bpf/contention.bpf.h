@@ -26,36 +26,16 @@ static __always_inline struct rg_lock_counters *rg_find_or_add_lock(const struct
 	return bpf_map_lookup_elem(&rg_locks, key);
 }
 
-/* Ends the thread's wait and takes it out of its lock's waiters; the lock is 0 if there is none any more. The entry stays
- * for the thread's next wait: to add and delete one each time is a quarter of what a wait costs. */
-static __always_inline struct rg_lock_counters *rg_take_wait(rg_u64 pid_tgid, struct rg_wait *wait)
+/* Takes a wait out of its lock's waiters; returns the lock, 0 if there is none any more. */
+static __always_inline struct rg_lock_counters *rg_leave_lock(rg_u64 pid_tgid, rg_u64 address)
 {
-	struct rg_wait *found = bpf_map_lookup_elem(&rg_waits, &pid_tgid);
-	struct rg_lock_key key = {};
-	struct rg_lock_counters *lock;
+	struct rg_lock_key key = {.address = address, .tgid = pid_tgid >> 32};
+	struct rg_lock_counters *lock = bpf_map_lookup_elem(&rg_locks, &key);
 
-	wait->start_ns = 0;
-	if (!found || !found->start_ns)
-		return 0;
-	*wait = *found;
-	found->start_ns = 0;
-	key.address = wait->address;
-	key.tgid = pid_tgid >> 32;
-	lock = bpf_map_lookup_elem(&rg_locks, &key);
 	/* A lock that was forgotten and came again during the wait starts at 0 and must not go below. */
 	if (lock && lock->waiters)
 		__sync_fetch_and_add(&lock->waiters, -1);
 	return lock;
-}
-
-static __always_inline int rg_keep_wait(rg_u64 pid_tgid, const struct rg_wait *wait)
-{
-	struct rg_wait *entry = bpf_map_lookup_elem(&rg_waits, &pid_tgid);
-
-	if (!entry)
-		return bpf_map_update_elem(&rg_waits, &pid_tgid, wait, BPF_ANY);
-	*entry = *wait;
-	return 0;
 }
 
 static __always_inline rg_u32 rg_read_owner(rg_u64 address, rg_u32 operation, rg_u32 expected)
@@ -71,25 +51,52 @@ static __always_inline rg_u32 rg_read_owner(rg_u64 address, rg_u32 operation, rg
 	return owner;
 }
 
-static __always_inline void rg_wait_begins(rg_u64 pid_tgid, rg_u64 address, rg_u32 operation, rg_u32 expected)
+static __always_inline rg_u32 rg_wait_class_at(rg_u64 address, rg_u32 operation, rg_u32 expected)
 {
-	struct rg_lock_key key = {.address = address, .tgid = pid_tgid >> 32};
-	struct rg_wait wait = {.address = address}, stale;
-	struct rg_lock_counters *lock;
+	struct rg_glibc_condition words;
+
+	if (rg_may_be_glibc_condition(operation, expected) &&
+	    !bpf_probe_read_user(&words, sizeof(words), (void *)rg_glibc_condition_around(address)) &&
+	    rg_is_glibc_condition(&words))
+		return RG_WAIT_CONDITION;
+	return rg_wait_class_of(operation, expected);
+}
+
+/* The thread's entry stays when a wait ends, for its next one: to add and delete one each time is a quarter of what a
+ * wait costs. */
+static __always_inline int rg_keep_wait(rg_u64 pid_tgid, struct rg_wait *entry, const struct rg_wait *wait)
+{
 	int error;
 
-	rg_take_wait(pid_tgid, &stale); /* one whose end was not seen */
+	if (entry) {
+		*entry = *wait;
+		return 0;
+	}
+	error = bpf_map_update_elem(&rg_waits, &pid_tgid, wait, BPF_ANY);
+	if (error)
+		rg_drop_update(error, RG_DROP_WAITS_FULL);
+	return error;
+}
+
+static __always_inline void rg_wait_begins(rg_u64 pid_tgid, rg_u64 address, rg_u32 operation, rg_u32 expected)
+{
+	struct rg_wait *entry = bpf_map_lookup_elem(&rg_waits, &pid_tgid);
+	struct rg_lock_key key = {.address = address, .tgid = pid_tgid >> 32};
+	struct rg_wait wait = {.address = address};
+	struct rg_lock_counters *lock;
+
+	if (entry && entry->start_ns) { /* one whose end was not seen */
+		rg_leave_lock(pid_tgid, entry->address);
+		entry->start_ns = 0;
+	}
 	lock = rg_find_or_add_lock(&key);
 	if (!lock)
 		return;
-	wait.wait_class = rg_wait_class_of(operation, expected);
+	wait.wait_class = rg_wait_class_at(address, operation, expected);
 	wait.owner_tid = rg_read_owner(address, operation, expected);
 	wait.start_ns = bpf_ktime_get_ns();
-	error = rg_keep_wait(pid_tgid, &wait);
-	if (error) {
-		rg_drop_update(error, RG_DROP_WAITS_FULL);
+	if (rg_keep_wait(pid_tgid, entry, &wait))
 		return;
-	}
 	lock->wait_class = wait.wait_class;
 	if (wait.owner_tid)
 		lock->last_owner_tid = wait.owner_tid;
@@ -102,11 +109,11 @@ static __always_inline void rg_wake(void *ctx, rg_u64 pid_tgid, rg_u64 address)
 	struct rg_sample_cause cause = {.address = address, .role = RG_STACK_HOLDER};
 	struct rg_lock_counters *lock = bpf_map_lookup_elem(&rg_locks, &key);
 
-	if (!lock) /* nobody was seen waiting here */
+	if (!lock || !lock->waiters) /* nobody is seen waiting here */
 		return;
 	__sync_fetch_and_add(&lock->wakes, 1);
 	cause.now_ns = bpf_ktime_get_ns();
-	rg_send_stack(ctx, lock, &cause);
+	rg_sample_stack(ctx, lock, &cause);
 }
 
 static __always_inline int rg_futex_enters(void *ctx, rg_u64 address, rg_u32 operation, rg_u32 expected, rg_u64 second)
@@ -132,27 +139,32 @@ static __always_inline int rg_futex_enters(void *ctx, rg_u64 address, rg_u32 ope
 static __always_inline int rg_futex_exits(void *ctx, long result)
 {
 	rg_u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct rg_wait *wait = bpf_map_lookup_elem(&rg_waits, &pid_tgid);
 	struct rg_sample_cause cause = {.role = RG_STACK_WAITER};
 	struct rg_lock_counters *lock;
-	struct rg_wait wait;
+	rg_u64 start_ns;
 
-	lock = rg_take_wait(pid_tgid, &wait);
-	if (!wait.start_ns || result == -RG_EAGAIN) /* the value had changed already: it never slept */
+	if (!wait || !wait->start_ns)
+		return 0;
+	start_ns = wait->start_ns;
+	wait->start_ns = 0;
+	lock = rg_leave_lock(pid_tgid, wait->address);
+	if (result == -RG_EAGAIN) /* the value had changed already: it never slept */
 		return 0;
 	if (!lock) {
 		rg_drop(RG_DROP_LOCK_FORGOTTEN);
 		return 0;
 	}
 	cause.now_ns = bpf_ktime_get_ns();
-	cause.address = wait.address;
-	cause.duration_ns = cause.now_ns - wait.start_ns;
-	cause.owner_tid = wait.owner_tid;
+	cause.address = wait->address;
+	cause.duration_ns = cause.now_ns - start_ns;
+	cause.owner_tid = wait->owner_tid;
 	__sync_fetch_and_add(&lock->waits, 1);
 	__sync_fetch_and_add(&lock->total_ns, cause.duration_ns);
 	__sync_fetch_and_add(&lock->histogram[rg_histogram_bucket(cause.duration_ns) & (RG_HISTOGRAM_BUCKETS - 1)], 1);
 	rg_raise(&lock->max_ns, cause.duration_ns);
 	lock->last_ns = cause.now_ns;
-	rg_send_stack(ctx, lock, &cause);
+	rg_sample_stack(ctx, lock, &cause);
 	return 0;
 }
 

@@ -21,14 +21,19 @@ static inline rg_u64 rg_rate_burst(rg_u32 priority)
 	return priority == RG_PRIORITY_FIRST ? 64 : priority == RG_PRIORITY_LOCK ? 4 : 1;
 }
 
-/* 1 if an event at now_ns may pass, and takes its place. interval_ns 0: none may. */
+/* 1 if an event at now_ns may pass. interval_ns 0: none may. */
+static inline int rg_rate_has_room(const struct rg_rate *rate, rg_u64 now_ns, rg_u64 interval_ns, rg_u32 priority)
+{
+	return interval_ns &&
+	       (rate->due_ns <= now_ns || rate->due_ns - now_ns <= (rg_rate_burst(priority) - 1) * interval_ns);
+}
+
+/* The same, and it takes its place. */
 static inline int rg_rate_take(struct rg_rate *rate, rg_u64 now_ns, rg_u64 interval_ns, rg_u32 priority)
 {
-	rg_u64 due_ns = rate->due_ns > now_ns ? rate->due_ns : now_ns;
-
-	if (!interval_ns || due_ns - now_ns > (rg_rate_burst(priority) - 1) * interval_ns)
+	if (!rg_rate_has_room(rate, now_ns, interval_ns, priority))
 		return 0;
-	rate->due_ns = due_ns + interval_ns;
+	rate->due_ns = (rate->due_ns > now_ns ? rate->due_ns : now_ns) + interval_ns;
 	return 1;
 }
 

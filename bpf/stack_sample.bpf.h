@@ -8,15 +8,11 @@
 #include "bpf/settings.bpf.h"
 #include "bpf/user_stack.bpf.h"
 
-static __always_inline int rg_may_sample(struct rg_rate *rate, const struct rg_lock_counters *lock, rg_u64 now_ns)
+static __always_inline rg_u32 rg_priority_of(const struct rg_lock_counters *lock)
 {
-	rg_u32 priority = RG_PRIORITY_LOCK;
-
 	if (lock->samples < RG_FIRST_SAMPLES)
-		priority = RG_PRIORITY_FIRST;
-	else if (lock->wait_class == RG_WAIT_CONDITION)
-		priority = RG_PRIORITY_IDLE;
-	return rg_rate_take(rate, now_ns, rg_sample_interval_ns, priority);
+		return RG_PRIORITY_FIRST;
+	return lock->wait_class == RG_WAIT_CONDITION ? RG_PRIORITY_IDLE : RG_PRIORITY_LOCK;
 }
 
 struct rg_sample_cause {
@@ -51,7 +47,7 @@ static __always_inline void rg_fill_stack(void *ctx, struct rg_record_stack *rec
 		rg_drop(RG_DROP_STACK_FAULT);
 }
 
-/* Sends one sample if the rate allows it. Not inlined: the verifier walks it once. */
+/* Sends one sample if the rate still allows it. Not inlined: the verifier walks it once. */
 static __noinline int rg_send_stack(void *ctx, struct rg_lock_counters *lock, const struct rg_sample_cause *cause)
 {
 	rg_u32 zero = 0;
@@ -60,7 +56,8 @@ static __noinline int rg_send_stack(void *ctx, struct rg_lock_counters *lock, co
 
 	if (!sampler || !lock || !cause)
 		return 0;
-	if (__sync_fetch_and_add(&sampler->busy, 1) || !rg_may_sample(&sampler->rate, lock, cause->now_ns)) {
+	if (__sync_fetch_and_add(&sampler->busy, 1) ||
+	    !rg_rate_take(&sampler->rate, cause->now_ns, rg_sample_interval_ns, rg_priority_of(lock))) {
 		rg_drop(RG_DROP_SAMPLED_OUT);
 		goto out;
 	}
@@ -76,6 +73,18 @@ static __noinline int rg_send_stack(void *ctx, struct rg_lock_counters *lock, co
 out:
 	__sync_fetch_and_add(&sampler->busy, -1);
 	return 0;
+}
+
+/* A sample of this lock, unless the rate is spent already: so it is nearly always, and that must be cheap. */
+static __always_inline void rg_sample_stack(void *ctx, struct rg_lock_counters *lock, const struct rg_sample_cause *cause)
+{
+	rg_u32 zero = 0;
+	struct rg_sampler *sampler = bpf_map_lookup_elem(&rg_samplers, &zero);
+
+	if (sampler && rg_rate_has_room(&sampler->rate, cause->now_ns, rg_sample_interval_ns, rg_priority_of(lock)))
+		rg_send_stack(ctx, lock, cause);
+	else
+		rg_drop(RG_DROP_SAMPLED_OUT);
 }
 
 #endif

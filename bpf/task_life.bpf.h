@@ -78,9 +78,10 @@ int rg_process_exit(__u64 *ctx)
 	struct task_struct *task = (struct task_struct *)ctx[0];
 	rg_u32 tgid = task->tgid;
 	rg_u64 pid_tgid = (rg_u64)tgid << 32 | (rg_u32)task->pid;
-	struct rg_wait wait;
+	struct rg_wait *wait = bpf_map_lookup_elem(&rg_waits, &pid_tgid);
 
-	rg_take_wait(pid_tgid, &wait); /* killed while it waited */
+	if (wait && wait->start_ns) /* killed while it waited */
+		rg_leave_lock(pid_tgid, wait->address);
 	bpf_map_delete_elem(&rg_waits, &pid_tgid); /* also of a process that was a target once */
 	if (!bpf_map_lookup_elem(&rg_targets, &tgid))
 		return 0;

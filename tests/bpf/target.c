@@ -5,10 +5,12 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,8 +77,10 @@ static void *convoy_thread(void *unused)
 pthread_mutex_t queue_lock = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t queue_filled = PTHREAD_COND_INITIALIZER;
 static int queued;
+static atomic_int consumer_tid;
 static void *consumer(void *count)
 {
+	consumer_tid = gettid();
 	for (long i = 0; i < (long)count; i++) {
 		pthread_mutex_lock(&queue_lock);
 		while (!queued)
@@ -97,13 +101,32 @@ static void run_threads(int count, void *(*body)(void *), void *argument)
 		pthread_join(threads[i], 0);
 }
 
+// True while the kernel has the thread asleep in a futex wait for the condition.
+static int waits_for_condition(int tid)
+{
+	char path[64], line[128] = "";
+	uint64_t number = 0, address = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	FILE *file = fopen(path, "r");
+	if (!file)
+		return 0;
+	if (fgets(line, sizeof(line), file))
+		sscanf(line, "%" SCNu64 " %" SCNx64, &number, &address);
+	fclose(file);
+	return number == SYS_futex && address - (uint64_t)&queue_filled < sizeof(queue_filled);
+}
+
+// Each of the count signals ends one wait: the next comes when the consumer sleeps again.
 static void feed_consumer(long count)
 {
 	pthread_t thread;
 
+	consumer_tid = 0;
 	pthread_create(&thread, 0, consumer, (void *)count);
 	for (long i = 0; i < count; i++) {
-		sleep_us(2000);
+		while (!consumer_tid || !waits_for_condition(consumer_tid))
+			sleep_us(100);
 		pthread_mutex_lock(&queue_lock);
 		queued++;
 		pthread_cond_signal(&queue_filled);

@@ -39,6 +39,43 @@ TEST_P(WaitClass, IsGuessedFromTheCall) {
   EXPECT_EQ(rg_wait_class_of(GetParam().operation, GetParam().expected), GetParam().wait_class);
 }
 
+constexpr rg_u32 kConditionWait = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME;
+
+TEST(GlibcCondition, IsLookedForWhereTheValueCannotTell) {
+  EXPECT_TRUE(rg_may_be_glibc_condition(kConditionWait, 2));
+  EXPECT_TRUE(rg_may_be_glibc_condition(kConditionWait, 4096));
+  EXPECT_FALSE(rg_may_be_glibc_condition(kConditionWait, 0)) << "told by the value";
+  EXPECT_FALSE(rg_may_be_glibc_condition(kConditionWait, 3)) << "a read-write lock";
+  EXPECT_FALSE(rg_may_be_glibc_condition(FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2)) << "a mutex";
+  EXPECT_FALSE(rg_may_be_glibc_condition(FUTEX_WAIT_BITSET, 4)) << "shared, told by the value";
+}
+
+TEST(GlibcCondition, LiesInFrontOfEitherOfItsFutexWords) {
+  EXPECT_EQ(rg_glibc_condition_around(0x1000 + 32), 0x1000U);
+  EXPECT_EQ(rg_glibc_condition_around(0x1000 + 36), 0x1000U);
+}
+
+// Words of glibc 2.41 while threads wait, as gdb shows them.
+TEST(GlibcCondition, IsToldFromOtherMemoryByItsCounters) {
+  const rg_glibc_condition waited = {
+      .wseq = 51, .g1_start = 48, .group_size = {0, 1}, .older_group_size = 4, .wrefs = 8};
+  EXPECT_TRUE(rg_is_glibc_condition(&waited));
+  rg_glibc_condition other = waited;
+  other.wrefs = 0;
+  EXPECT_FALSE(rg_is_glibc_condition(&other)) << "nobody waits";
+  other = waited;
+  other.g1_start = other.wseq;
+  EXPECT_FALSE(rg_is_glibc_condition(&other)) << "nobody came since the group began";
+  other = waited;
+  other.g1_start = 4000;
+  EXPECT_FALSE(rg_is_glibc_condition(&other)) << "the group begins after the last who came";
+  other = waited;
+  other.group_size[0] = 0x7fff1234;
+  EXPECT_FALSE(rg_is_glibc_condition(&other)) << "a pointer's half";
+  const rg_glibc_condition zeros{};
+  EXPECT_FALSE(rg_is_glibc_condition(&zeros));
+}
+
 TEST(FutexAction, WakesAndRequeuesAreWakesAndTryingIsNeither) {
   for (const rg_u32 command : {FUTEX_WAKE, FUTEX_WAKE_BITSET, FUTEX_WAKE_OP, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
                                FUTEX_CMP_REQUEUE_PI, FUTEX_UNLOCK_PI}) {

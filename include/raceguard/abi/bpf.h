@@ -90,7 +90,7 @@ struct rg_lock_counters {
 	rg_u64 waits;         /* that ended: woken, timed out or interrupted; one that never slept (EAGAIN) is no wait */
 	rg_u64 total_ns;
 	rg_u64 max_ns;
-	rg_u64 wakes;         /* futex wakes of this word by the target: its holders letting go */
+	rg_u64 wakes;         /* futex wakes of this word by the target while somebody waited: its holders letting go */
 	rg_u64 last_ns;       /* end of the last wait */
 	rg_u32 wait_class;    /* enum rg_wait_class of the last wait */
 	rg_u32 waiters;       /* waiting now */
