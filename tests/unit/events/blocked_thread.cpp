@@ -19,6 +19,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "bpf/futex_op.h"
 #include "daemon/targets/process_reader.h"
 #include "raceguard/abi/bpf.h"
 
@@ -151,6 +152,7 @@ std::vector<std::byte> BlockedThread::record(std::size_t stack_limit) const {
   record.time_ns = 1'000'000'000;
   record.address = word_;
   record.duration_ns = 5'000'000;
+  record.wait_class = rg_wait_class_of(static_cast<rg_u32>(r.rsi), static_cast<rg_u32>(r.rdx));  // of futex(2)
   record.tgid = static_cast<rg_u32>(pid_);
   record.tid = static_cast<rg_u32>(tid_);
   const std::array<rg_u64, RG_DWARF_REGISTERS> registers = {r.rax, r.rdx, r.rcx, r.rbx, r.rsi, r.rdi,

@@ -47,6 +47,7 @@ TEST(Names, TheCallersOfARealWaitHaveNamesAndLines) {
   EXPECT_EQ(data_symbol(resolver, thread.mappings(), 0x10), std::nullopt);
 }
 
+// glibc 2.41 waits for a semaphore in a function that it does not export: there the futex's value tells, which is 0.
 TEST(Names, LibcsExportedNamesTellLocksFromConditionsInAStrippedProgram) {
   using WaitKind = LockStackEvent::WaitKind;
   const std::pair<const char*, WaitKind> expected[] = {
@@ -56,7 +57,9 @@ TEST(Names, LibcsExportedNamesTellLocksFromConditionsInAStrippedProgram) {
   for (const auto& [mode, kind] : expected) {
     const BlockedThread thread(blocker_program("stripped"), mode);
     const LockStackEvent sample = sample_of(thread, resolver);
-    EXPECT_EQ(wait_kind_of(sample.stack), kind) << mode;
+    const auto by_names = wait_kind_of(sample.stack);
+    EXPECT_TRUE(by_names == kind || (!by_names && std::string_view(mode) == "sem")) << mode;
+    EXPECT_EQ(sample.wait_kind, kind) << mode;
     const std::size_t caller = first_caller(sample.stack);
     ASSERT_LT(caller, sample.stack.frames.size()) << mode;
     EXPECT_EQ(sample.stack.frames[caller].binary, blocker_program("stripped")) << mode;
