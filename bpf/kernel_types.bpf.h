@@ -6,9 +6,9 @@
 
 #include <linux/bpf.h>
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct pt_regs { /* x86-64: the user's registers at its entry into the kernel */
+/* x86-64: the user's registers at its entry into the kernel. Part of the kernel's ABI (arch/x86/include/uapi/asm/ptrace.h,
+ * bpf_user_pt_regs_t), so not relocated: an object that needs nothing else loads without the kernel's BTF. */
+struct pt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx;
 	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
 	unsigned long orig_ax;
@@ -18,6 +18,8 @@ struct pt_regs { /* x86-64: the user's registers at its entry into the kernel */
 	unsigned long sp;
 	unsigned long ss;
 };
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
 	int counter;

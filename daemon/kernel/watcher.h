@@ -2,6 +2,14 @@
 // Hardware watchpoints on a target's memory, on all CPUs, with the BPF program that counts, holds and reports accesses.
 // An event of every CPU and address register is opened once, and moved (PERF_EVENT_IOC_MODIFY_ATTRIBUTES): the cost
 // does not grow with the target's threads. Everything is given back in the destructor.
+//
+// Measured 2026-11-23, kernel 6.18 in a nested VM, 2 CPUs, medians of 500: open 200 ms (of it 44 ms the verifier), arm
+// 28 us, allow 22 us, disarm 21 us, remaining 1 us, read_figures 1 us, read_sites 12 us, read_drops 25 us, close 4 ms;
+// arm, allow and disarm take an interrupt on each CPU. A hit costs the target 9.7 us (8.7 us with a program that does
+// nothing).
+//
+// Not seen: what the kernel does on the target's behalf (read(2) into a watched buffer), another process's access
+// through a mapping of its own; both show as a value change if they fall into a hold.
 #pragma once
 
 #include <cstdint>

@@ -16,7 +16,6 @@
 
 volatile long counter;
 volatile long other_counter;
-volatile char text[64];
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 pthread_mutex_t unrelated = PTHREAD_MUTEX_INITIALIZER;
 pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
@@ -164,7 +163,7 @@ struct symbol {
 	volatile void *address;
 };
 static const struct symbol symbols[] = {
-	{"counter", &counter},   {"other_counter", &other_counter}, {"text", text},
+	{"counter", &counter},   {"other_counter", &other_counter},
 	{"mutex", &mutex},       {"unrelated", &unrelated},         {"rwlock", &rwlock},
 	{"spinlock", (void *)&spinlock}, {"futex_word", &futex_word},
 };
@@ -195,8 +194,10 @@ static void serve(void)
 		else if (strcmp(command, "touch") == 0 && scanf("%ld", &number) == 1)
 			for (long i = 0; i < number; i++)
 				look();
-		else if (strcmp(command, "copy") == 0)
-			memset((void *)text, (int)(text[0] + 1), sizeof(text));
+		else if (strcmp(command, "heap") == 0 && scanf("%ld", &number) == 1)
+			answer = (intptr_t)memset(malloc((size_t)number), 1, (size_t)number);
+		else if (strcmp(command, "bump") == 0 && scanf("%ld", &number) == 1)
+			answer = ++*(volatile long *)number;
 		else if (strcmp(command, "stop") == 0)
 			stop();
 		printf("%" PRIdPTR "\n", answer);

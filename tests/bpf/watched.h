@@ -2,9 +2,11 @@
 // What the watcher's tests share: a racer under watch, and what was reported of it.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,11 @@ inline void require(const Result<void>& done) {
 
 class Watched : public testing::Test {
  protected:
+  // Long holds: in an emulated machine (tests/vm) the CPUs take turns of 100 ms, and two threads meet only where a turn
+  // ends inside a hold.
+  explicit Watched(const kernel::WatcherOptions& options = {.hold_ns = kernel::kLongestHoldNs})
+      : watcher_(open_watcher(options)) {}
+
   std::uint64_t address(const std::string& name) { return static_cast<std::uint64_t>(racer_.run("address " + name)); }
   rg_candidate_lock lock(const std::string& name, rg_lock_kind kind) {
     return {.address = address(name), .kind = static_cast<rg_u32>(kind), .pad = 0};
@@ -72,9 +79,7 @@ class Watched : public testing::Test {
   std::uint64_t dropped(rg_drop_reason reason) { return watcher_.read_drops().value().at(reason); }
 
   TargetProcess racer_{RG_BPF_RACER};
-  // Long holds: in an emulated machine (tests/vm) the CPUs take turns of 100 ms, and two threads meet only where a turn
-  // ends inside a hold.
-  kernel::Watcher watcher_ = open_watcher({.hold_ns = kernel::kLongestHoldNs});
+  kernel::Watcher watcher_;
   std::vector<rg_record_access> records_;
   std::uint64_t generation_ = 0;
 };
