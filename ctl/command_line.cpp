@@ -41,20 +41,24 @@ void add_argument(CLI::App& command, const Argument& argument, Slot& slot) {
   CLI::Option* option = nullptr;
   if (argument.arity == Arity::kMany) {
     option = command.add_option(spelling, slot.many, help)->expected(1, 4096);
+  } else if (argument.arity == Arity::kRepeat) {
+    option = command.add_option(spelling, slot.many, help)
+                 ->expected(1)
+                 ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   } else {
     option = command.add_option(spelling, slot.one, help);  // not a vector: that would eat the next positional too
   }
   option->type_name(argument.allowed.empty() ? upper(slot.name) : std::string());
-  option->required(argument.arity != Arity::kOption);
+  option->required(argument.arity != Arity::kOption && argument.arity != Arity::kRepeat);
   if (!argument.allowed.empty()) {
     option->check(CLI::IsMember(words(argument.allowed)));
   }
 }
 
 void add_output_option(CLI::App& app, std::string& output) {
-  app.add_option("-o,--output", output, "text for people or json for programs (docs/api.md)")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->type_name("text|json");
+  app.add_option("-o,--output", output, "text for people, json for programs (docs/api.md); record: html too")
+      ->check(CLI::IsMember({"text", "json", "html"}))
+      ->type_name("text|json|html");
 }
 
 int run_chosen(const Command& command, const std::deque<Slot>& slots, Invocation invocation) {
@@ -102,8 +106,12 @@ int run_command_line(int argc, char** argv) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
   invocation.json = output == "json";
+  invocation.html = output == "html";
   for (std::size_t i = 0; i < kCommands.size(); ++i) {
     if (app.got_subcommand(std::string(kCommands[i].name))) {
+      if (invocation.html && kCommands[i].run != run_record) {
+        return report(Error(ErrorCode::kUsage, "only record writes html", "Use -o text or -o json"));
+      }
       return run_chosen(kCommands[i], slots[i], std::move(invocation));
     }
   }

@@ -16,6 +16,7 @@ enum class Arity {
   kMany,    // one or more of them
   kOption,  // --name VALUE
   kNeeded,  // --name VALUE, must be given
+  kRepeat,  // --name VALUE, any number of times
   kFlag,    // --name
 };
 
@@ -26,7 +27,7 @@ struct Argument {
   std::string_view allowed;  // "open closed": one of these words; empty: any
 };
 
-inline constexpr std::size_t kMostArguments = 4;
+inline constexpr std::size_t kMostArguments = 8;
 
 struct Command {
   std::string_view name;
@@ -42,6 +43,7 @@ int run_reload(const Invocation& invocation);
 int run_verify(const Invocation& invocation);
 int run_sites(const Invocation& invocation);
 int run_check(const Invocation& invocation);
+int run_record(const Invocation& invocation);
 int run_features(const Invocation& invocation);
 int run_doctor(const Invocation& invocation);
 int run_top(const Invocation& invocation);
@@ -78,6 +80,17 @@ inline constexpr std::array kCommands = {
         {Argument{"binary", Arity::kOne, "ELF file", {}},
          Argument{"symbol", Arity::kOne, "function or glob, mangled or demangled", {}},
          Argument{"--entry-only", Arity::kFlag, "for a probe that does not need the return (counts calls only)", {}}}},
+    Command{"record",
+            "watch a process for a while, and report its data races and contended locks; needs no daemon",
+            run_record,
+            {Argument{"-p,--pid", Arity::kNeeded, "the process", {}},
+             Argument{"-d,--duration", Arity::kOption, "how long (default 30s)", {}},
+             Argument{"--watch", Arity::kRepeat, "a variable or member to look at first: config.counters[3].hits", {}},
+             Argument{"--only", Arity::kFlag, "nothing but what --watch names", {}},
+             Argument{"--hold", Arity::kOption, "the longest hold of a thread (default 50us, at most 1ms)", {}},
+             Argument{"--budget", Arity::kOption, "share of one CPU that it may take (default 1%)", {}},
+             Argument{"--suppressions", Arity::kOption, "file in ThreadSanitizer's format", {}},
+             Argument{"--until-proven", Arity::kFlag, "end at the first proven race", {}}}},
     Command{"check",
             "check policy files, and what they select among the running processes",
             run_check,

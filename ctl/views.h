@@ -16,6 +16,9 @@ namespace raceguard::ctl {
 [[nodiscard]] std::string switches_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string findings_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string explain_text(const Doc& document, const Style& style);
+// The report of `record`; one of its findings, which the daemon's findings hold too.
+[[nodiscard]] std::string race_report_text(const Doc& document, const Style& style);
+[[nodiscard]] std::string race_text(const Doc& finding, const Style& style);
 // What force, release and reload answered.
 [[nodiscard]] std::string acted_text(const Doc& document, const Style& style);
 

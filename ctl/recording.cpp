@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/recording.h"
+
+#include "daemon/targets/process_reader.h"
+
+namespace raceguard::ctl {
+namespace {
+
+constexpr std::int64_t kReadPeriodNs = 200 * kNsPerMs;
+constexpr std::size_t kLocksReported = 20;
+
+policy::Policy contention_of(pid_t pid) {
+  policy::Policy policy;
+  policy::Guard guard;
+  guard.name = "record";
+  guard.target.pids = {pid};
+  policy.guards.push_back(std::move(guard));
+  return policy;
+}
+
+}  // namespace
+
+Recording::Recording(const app::RaceWatchOptions& options, const Clock& clock, std::unique_ptr<app::RaceWatch> races)
+    : pid_(options.pid), clock_(clock), races_(std::move(races)) {}
+
+Result<std::unique_ptr<Recording>> Recording::open(const app::RaceWatchOptions& options, const Clock& clock) {
+  auto races = app::RaceWatch::open(options, clock);
+  if (!races) {
+    return fail(std::move(races.error()));
+  }
+  std::unique_ptr<Recording> recording(new Recording(options, clock, std::move(*races)));
+  if (auto watched = recording->watch_locks(); !watched) {
+    recording->prober_.reset();
+    recording->locks_note_ = "contended locks are not looked at: " + watched.error().to_string();
+  }
+  return recording;
+}
+
+Result<void> Recording::watch_locks() {
+  const policy::Policy policy = contention_of(pid_);
+  auto attachment = kernel::Attachment::open({.max_functions = 1, .max_targets = 64});
+  if (!attachment) {
+    return fail(std::move(attachment.error()));
+  }
+  prober_ = std::make_unique<app::Prober>(policy, std::move(*attachment), symbols::KernelTreatment{});
+  observer_ = std::make_unique<app::Observer>(prober_->targets(), policy.daemon.max_locks);
+  auto changes = prober_->scan();
+  if (!changes) {
+    return fail(std::move(changes.error()));
+  }
+  observer_->follow(*changes);
+  return {};
+}
+
+Result<void> Recording::step() {
+  if (auto stepped = races_->step(); !stepped) {
+    return stepped;
+  }
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  if (!prober_ || now_ns < next_read_ns_) {
+    return {};
+  }
+  next_read_ns_ = now_ns + kReadPeriodNs;
+  return read_locks(now_ns);
+}
+
+Result<void> Recording::read_locks(std::int64_t now_ns) {
+  auto drained =
+      observer_->drain(prober_->attachment(), [this](const events::ProcessEvent& event) { prober_->on_event(event); });
+  if (!drained) {
+    return drained;
+  }
+  if (auto read = observer_->read(prober_->attachment(), now_ns); !read) {
+    return read;
+  }
+  using WaitKind = events::LockStackEvent::WaitKind;
+  for (const detect::LockDelta& delta : observer_->locks().last_tick()) {
+    if (delta.wait_kind == WaitKind::kLock && delta.id.pid == pid_) {
+      races_->add_lock({.name = delta.name, .address = delta.id.address, .kind = RG_LOCK_PTHREAD_MUTEX});
+    }
+  }
+  return {};
+}
+
+exporting::RaceReport Recording::report() const {
+  exporting::RaceReport report;
+  report.realtime_ns = clock_.realtime_ns();
+  report.pid = pid_;
+  if (const auto facts = targets::ProcessReader("/proc").read_facts(pid_)) {
+    report.comm = facts->comm;
+    report.exe = facts->exe;
+  } else if (!races_->binaries().empty()) {
+    report.exe = races_->binaries().front().path;
+  }
+  report.findings = races_->findings();
+  report.cost = races_->cost();
+  report.judged = races_->judged();
+  report.coverage = races_->coverage();
+  if (auto drops = races_->drops()) {
+    report.drops = std::move(*drops);
+  }
+  report.notes = races_->notes();
+  if (!locks_note_.empty()) {
+    report.notes.push_back(locks_note_);
+  }
+  if (observer_) {
+    report.locks = observer_->locks().figures(kLocksReported);
+  }
+  return report;
+}
+
+}  // namespace raceguard::ctl

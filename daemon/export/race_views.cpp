@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/export/race_views.h"
+
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "daemon/export/json_parts.h"
+#include "daemon/export/json_views.h"
+#include "daemon/export/snapshot.h"
+#include "raceguard/abi/drop_reasons.h"
+
+namespace raceguard::exporting {
+namespace {
+
+using nlohmann::json;
+
+template <typename Enum, std::size_t N>
+std::string_view name_of(const std::array<std::string_view, N>& names, Enum value) {
+  return names.at(static_cast<std::size_t>(value));
+}
+
+constexpr std::array<std::string_view, 3> kVerdicts = {"proven", "likely", "info"};
+constexpr std::array<std::string_view, 3> kEvidence = {"overlap", "broken_lock", "value_change"};
+constexpr std::array<std::string_view, 3> kAccesses = {"read", "write", "update"};
+constexpr std::array<std::string_view, 7> kKinds = {"plain",        "volatile", "atomic", "lock",
+                                                    "thread_local", "constant", "unknown"};
+
+void put_line(json& document, const std::optional<symbols::SourceLine>& source) {
+  document["file"] = source ? json(source->file) : json(nullptr);
+  document["line"] = source ? json(source->line) : json(nullptr);
+}
+
+json variable_json(const detect::RaceVariable& variable) {
+  json document = {{"name", variable.name},
+                   {"type", text_or_null(variable.type)},
+                   {"kind", name_of(kKinds, variable.kind)},
+                   {"address", fmt::format("{:#x}", variable.address)},
+                   {"size", variable.size},
+                   {"binary", text_or_null(variable.binary)}};
+  put_line(document, variable.declared);
+  return document;
+}
+
+json site_json(const detect::RaceSite& site) {
+  json document = {{"function", text_or_null(site.code.function)},
+                   {"offset", site.code.function_offset},
+                   {"binary", text_or_null(site.code.binary)},
+                   {"address", fmt::format("{:#x}", site.code.address)},
+                   {"instruction", text_or_null(site.instruction)},
+                   {"access", name_of(kAccesses, site.mode)},
+                   {"atomic", site.atomic},
+                   {"width", site.width_bytes},
+                   {"thread", site.tid},
+                   {"thread_name", text_or_null(site.thread_name)},
+                   {"inlined", json::array()}};
+  put_line(document, site.code.source);
+  for (const symbols::InlinedCall& call : site.code.inlined) {
+    json one = {{"function", call.function}};
+    put_line(one, call.source);
+    document["inlined"].push_back(std::move(one));
+  }
+  json stack = stack_json(site.stack);
+  document["stack"] = std::move(stack["frames"]);
+  document["stack_trust"] = std::move(stack["trust"]);
+  return document;
+}
+
+json lock_json(const detect::RaceLock& lock) {
+  return {{"name", lock.name},
+          {"address", fmt::format("{:#x}", lock.address)},
+          {"held_by_first", lock.held_by_first},
+          {"held_by_second", lock.held_by_second},
+          {"held_share", lock.held_share > 0 ? json(lock.held_share) : json(nullptr)}};
+}
+
+json cost_json(const detect::RaceCost& cost) {
+  const auto share = [&](std::int64_t of_ns) {
+    return of_ns > 0 ? static_cast<double>(cost.charged_ns) / static_cast<double>(of_ns) : 0.0;
+  };
+  return {{"hits", cost.hits},
+          {"hit_seconds", cost.hit_cost_ns * 1e-9},
+          {"foreign_hits", cost.foreign_hits},
+          {"holds", cost.holds},
+          {"hold_seconds", to_seconds(cost.hold_ns)},
+          {"longest_hold_seconds", to_seconds(cost.longest_hold_ns)},
+          {"charged_seconds", to_seconds(cost.charged_ns)},
+          {"elapsed_seconds", to_seconds(cost.elapsed_ns)},
+          {"target_cpu_seconds", to_seconds(cost.target_cpu_ns)},
+          {"share_of_one_cpu", share(cost.elapsed_ns)},
+          {"share_of_target_cpu", share(cost.target_cpu_ns)},
+          {"budget_share", cost.budget}};
+}
+
+json coverage_json(const plan::RotationCoverage& coverage) {
+  return {{"variables", coverage.candidates},
+          {"watched", coverage.visited},
+          {"touched", coverage.touched},
+          {"shared", coverage.shared},
+          {"bytes", coverage.bytes},
+          {"watched_bytes", coverage.visited_bytes},
+          {"ratio", ratio(coverage.visited_bytes, coverage.bytes)},
+          {"armed_seconds", to_seconds(coverage.armed_ns)}};
+}
+
+json judged_json(const detect::RaceJudgeCounters& judged) {
+  return {{"pairs", judged.pairs},
+          {"races", judged.races},
+          {"both_read", judged.both_read},
+          {"both_atomic", judged.both_atomic},
+          {"other_bytes", judged.other_bytes},
+          {"unknown", judged.unknown},
+          {"findings_lost", judged.findings_lost}};
+}
+
+json drops_json(const std::vector<std::uint64_t>& drops) {
+  static constexpr std::array kLabels = {
+#define RG_DROP_LABEL(name, label, help) label,
+      RG_DROP_REASONS(RG_DROP_LABEL)
+#undef RG_DROP_LABEL
+  };
+  json document = json::object();
+  for (std::size_t i = 0; i < drops.size() && i < kLabels.size(); ++i) {
+    if (drops[i] > 0) {
+      document[kLabels.at(i)] = drops[i];
+    }
+  }
+  return document;
+}
+
+}  // namespace
+
+json race_finding_json(const detect::RaceFinding& finding) {
+  json document = {{"verdict", name_of(kVerdicts, finding.verdict)},
+                   {"kind", "data_race"},
+                   {"evidence", name_of(kEvidence, finding.evidence)},
+                   {"because", finding.because},
+                   {"caveat", text_or_null(finding.caveat)},
+                   {"variable", variable_json(finding.variable)},
+                   {"sites", json::array()},
+                   {"locks", json::array()},
+                   {"count", finding.count},
+                   {"first_seen", time_or_null(finding.first_seen_ns)},
+                   {"last_seen", time_or_null(finding.last_seen_ns)},
+                   {"build_id", text_or_null(finding.variable.build_id)},
+                   {"suppressed_by", text_or_null(finding.suppressed_by)}};
+  for (const detect::RaceSite& site : finding.sites) {
+    document["sites"].push_back(site_json(site));
+  }
+  for (const detect::RaceLock& lock : finding.locks) {
+    document["locks"].push_back(lock_json(lock));
+  }
+  return document;
+}
+
+json race_report_json(const RaceReport& report) {
+  Snapshot snapshot;  // of the locks alone
+  snapshot.realtime_ns = report.realtime_ns;
+  snapshot.locks = report.locks;
+  const json locks = locks_json(snapshot);
+  json document = {{"version", report.version},
+                   {"time", time_or_null(report.realtime_ns)},
+                   {"process", {{"pid", report.pid}, {"comm", report.comm}, {"exe", text_or_null(report.exe)}}},
+                   {"findings", json::array()},
+                   {"suppressed", 0},
+                   {"cost", cost_json(report.cost)},
+                   {"coverage", coverage_json(report.coverage)},
+                   {"judged", judged_json(report.judged)},
+                   {"drops", drops_json(report.drops)},
+                   {"notes", report.notes},
+                   {"locks", locks.at("locks")}};
+  std::uint64_t suppressed = 0;
+  for (const detect::RaceFinding& finding : report.findings) {
+    if (finding.suppressed) {
+      ++suppressed;
+    } else {
+      document["findings"].push_back(race_finding_json(finding));
+    }
+  }
+  document["suppressed"] = suppressed;
+  return document;
+}
+
+}  // namespace raceguard::exporting

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What lies where in one process: its writable globals as candidates for a watch, and for each address the variable's
+// name and type and the locks that may guard it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/detect/race_judge.h"
+#include "daemon/kernel/memory_activity.h"
+#include "daemon/plan/watch_rotation.h"
+#include "daemon/symbols/resolver.h"
+#include "daemon/symbols/variable.h"
+#include "daemon/targets/target.h"
+#include "raceguard/error.h"
+
+namespace raceguard::app {
+
+class RaceSubjects {
+ public:
+  explicit RaceSubjects(symbols::Resolver& resolver) : resolver_(resolver) {}
+
+  // Reads the variables of binaries that were not there before (dlopen); the C library's own are left out.
+  void follow(const std::vector<targets::MappedBinary>& binaries);
+
+  // Every scalar of the writable globals that is neither atomic nor a lock; of a long array its head.
+  [[nodiscard]] std::vector<plan::WatchCandidate> globals() const;
+  // A variable or member by name, in the executable first. kSymbolNotFound.
+  [[nodiscard]] Result<std::vector<plan::WatchCandidate>> named(const std::string& path) const;
+  // The scalars in an aligned word that changed; the word itself where no variable is known. Empty: atomic, a lock.
+  [[nodiscard]] std::vector<plan::WatchCandidate> in_word(std::uint64_t address) const;
+
+  [[nodiscard]] detect::WatchSubject subject(const plan::WatchCandidate& candidate) const;
+  // A lock that was seen contended; its kind is guessed by how it is waited for.
+  void add_lock(detect::CandidateLock lock);
+
+  // Of the globals of all binaries, as the process has them.
+  [[nodiscard]] const std::vector<kernel::MemoryRange>& writable_ranges() const { return ranges_; }
+  [[nodiscard]] bool has_types() const;
+  // What could not be read, and why; for the report.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+
+  // The file of a code address's binary, by the path that the process sees; null: unknown.
+  [[nodiscard]] const symbols::ElfFile* file(const std::string& path) const;
+
+ private:
+  struct Module {
+    std::string path;
+    std::string build_id;
+    std::shared_ptr<const symbols::ElfFile> file;
+    std::unique_ptr<symbols::VariableIndex> variables;  // null: the C library's
+    std::uint64_t bias = 0;
+    std::uint64_t start = 0;  // of its writable segments, in the process
+    std::uint64_t end = 0;
+  };
+  void add_module(const targets::MappedBinary& binary);
+  void add_variables(Module& module);
+  [[nodiscard]] const Module* module_of(std::uint64_t address) const;
+  [[nodiscard]] std::vector<detect::CandidateLock> locks_near(std::uint64_t address) const;
+
+  symbols::Resolver& resolver_;
+  std::vector<Module> modules_;  // the executable first
+  std::vector<kernel::MemoryRange> ranges_;
+  std::vector<detect::CandidateLock> locks_;      // of globals, by address
+  std::vector<detect::CandidateLock> contended_;  // seen at work, the last first
+  std::vector<std::string> notes_;
+};
+
+}  // namespace raceguard::app

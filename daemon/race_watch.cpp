@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/race_watch.h"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <fstream>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "daemon/process_cpu.h"
+#include "daemon/symbols/access.h"
+#include "daemon/symbols/atomic_function.h"
+
+namespace raceguard::app {
+namespace {
+
+constexpr std::int64_t kLookPeriodNs = 10 * kNsPerMs;   // reading what an armed slot saw
+constexpr std::int64_t kFollowPeriodNs = kNsPerSecond;  // new mappings
+constexpr std::int64_t kActivityPeriodNs = 500 * kNsPerMs;
+constexpr double kHoldShare = 0.6;             // of the budget; the rest is for the hits
+constexpr double kSavingsNs = 5.0 * kNsPerMs;  // tokens that may be saved for a burst of hits
+constexpr unsigned kMostHitsAtOnce = 64;       // per CPU and slot
+
+std::string thread_name(pid_t pid, pid_t tid) {
+  std::ifstream file(fmt::format("/proc/{}/task/{}/comm", pid, tid));
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
+
+detect::SiteCounts counts_of(const kernel::AccessSiteReading& reading) {
+  detect::SiteCounts counts;
+  counts.ip = reading.key.ip;
+  counts.count = reading.site.count;
+  counts.threads = reading.site.other_tid != 0 ? 2 : 1;
+  std::copy(std::begin(reading.site.held), std::end(reading.site.held), counts.held.begin());
+  std::copy(std::begin(reading.site.broken), std::end(reading.site.broken), counts.broken.begin());
+  return counts;
+}
+
+unsigned threads_of(const std::vector<kernel::AccessSiteReading>& sites) {
+  std::set<std::uint32_t> tids;
+  for (const kernel::AccessSiteReading& reading : sites) {
+    tids.insert(reading.site.first_tid);
+    if (reading.site.other_tid != 0) {
+      tids.insert(reading.site.other_tid);
+    }
+  }
+  return static_cast<unsigned>(std::min<std::size_t>(tids.size(), 2));
+}
+
+}  // namespace
+
+RaceWatch::RaceWatch(const RaceWatchOptions& options, const Clock& clock, kernel::Watcher watcher,
+                     targets::ProcessId id)
+    : options_(options),
+      clock_(clock),
+      watcher_(std::move(watcher)),
+      id_(id),
+      symboliser_(resolver_),
+      decoder_(mappings_, symboliser_, resolver_),
+      subjects_(resolver_),
+      judge_(judge_options()),
+      slots_(watcher_.slots()) {}
+
+RaceWatch::~RaceWatch() = default;
+
+detect::RaceJudgeOptions RaceWatch::judge_options() {
+  detect::RaceJudgeOptions options;
+  options.facts = [this](const events::AccessEvent& event) { return facts(event); };
+  options.thread_name = [this](pid_t tid) { return thread_name(id_.pid, tid); };
+  return options;
+}
+
+detect::AccessFacts RaceWatch::facts(const events::AccessEvent& event) const {
+  detect::AccessFacts facts;
+  if (event.stack.frames.empty() || !event.instruction) {
+    return facts;
+  }
+  const symbols::CodeSite& code = event.stack.frames.front();
+  facts.atomic_function = symbols::is_atomic_function(code);
+  if (const symbols::ElfFile* file = subjects_.file(code.binary)) {
+    facts.part_of_update = symbols::writes_what_it_read(*file, *event.instruction);
+  }
+  return facts;
+}
+
+Result<std::unique_ptr<RaceWatch>> RaceWatch::open(const RaceWatchOptions& options, const Clock& clock) {
+  const targets::ProcessReader reader("/proc");
+  const auto identity = reader.read_identity(options.pid);
+  if (!identity) {
+    return fail(identity.error());
+  }
+  auto watcher = kernel::Watcher::open({.hold_ns = options.hold_ns});
+  if (!watcher) {
+    return fail(std::move(watcher.error()));
+  }
+  std::unique_ptr<RaceWatch> watch(new RaceWatch(options, clock, std::move(*watcher), identity->id));
+  if (auto started = watch->start(); !started) {
+    return fail(std::move(started.error()));
+  }
+  return watch;
+}
+
+Result<void> RaceWatch::start() {
+  pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, id_.pid, 0)));
+  if (!pidfd_) {
+    return fail_errno(ErrorCode::kTargetGone, fmt::format("cannot watch process {}", id_.pid), errno);
+  }
+  if (auto followed = follow_process(); !followed) {
+    return followed;
+  }
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  for (const std::string& name : options_.variables) {
+    auto candidates = subjects_.named(name);
+    if (!candidates) {
+      return fail(std::move(candidates.error()));
+    }
+    for (const plan::WatchCandidate& candidate : *candidates) {
+      rotation_.offer(candidate, now_ns);
+    }
+  }
+  if (options_.automatic) {
+    auto activity = kernel::MemoryActivity::open(id_.pid, {});
+    if (activity) {
+      activity_ = std::move(*activity);
+      look_for_changes(now_ns);  // the first snapshot
+    } else {
+      activity_note_ = activity.error().to_string();
+    }
+  }
+  started_ns_ = refilled_ns_ = now_ns;
+  next_activity_ns_ = now_ns + 50 * kNsPerMs;
+  cpu_at_start_ns_ = process_cpu_ns(id_.pid);
+  const double holds_a_second = options_.budget * kHoldShare * kNsPerSecond / static_cast<double>(options_.hold_ns);
+  return watcher_.set_hold_interval(static_cast<std::int64_t>(kNsPerSecond / holds_a_second));
+}
+
+Result<void> RaceWatch::follow_process() {
+  const targets::ProcessReader reader("/proc");
+  auto binaries = reader.read_binaries(id_);
+  if (!binaries) {
+    return fail(std::move(binaries.error()));
+  }
+  mappings_.binaries = std::move(*binaries);
+  const std::size_t known = subjects_.writable_ranges().size();
+  subjects_.follow(mappings_.binaries);
+  if (options_.automatic && subjects_.writable_ranges().size() != known) {
+    for (const plan::WatchCandidate& candidate : subjects_.globals()) {
+      rotation_.offer(candidate, clock_.monotonic_ns());
+    }
+  }
+  return {};
+}
+
+void RaceWatch::look_for_changes(std::int64_t now_ns) {
+  auto changed = activity_->step({});
+  if (!changed) {
+    activity_note_ = changed.error().to_string();
+    activity_.reset();
+    return;
+  }
+  for (const kernel::ChangedWord& word : *changed) {
+    for (const plan::WatchCandidate& candidate : subjects_.in_word(word.address)) {
+      rotation_.offer(candidate, now_ns);
+    }
+  }
+}
+
+Result<void> RaceWatch::drain() {
+  const std::int64_t realtime_ns = clock_.realtime_ns();
+  auto drained = watcher_.drain([&](std::span<const std::byte> bytes) {
+    if (const auto event = decoder_.decode(bytes)) {
+      judge_.add(*event, realtime_ns);
+    }
+  });
+  if (!drained) {
+    return fail(std::move(drained.error()));
+  }
+  return {};
+}
+
+Result<void> RaceWatch::step() {
+  pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&ended, 1, 0) > 0) {
+    static_cast<void>(drain());
+    return fail(ErrorCode::kTargetGone, fmt::format("process {} ended", id_.pid));
+  }
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  if (auto drained = drain(); !drained) {
+    return drained;
+  }
+  if (now_ns >= next_follow_ns_) {
+    next_follow_ns_ = now_ns + kFollowPeriodNs;
+    if (auto followed = follow_process(); !followed) {
+      return followed;
+    }
+  }
+  if (activity_ && now_ns >= next_activity_ns_) {
+    next_activity_ns_ = now_ns + kActivityPeriodNs;
+    look_for_changes(now_ns);
+  }
+  for (unsigned index = 0; index < slots_.size(); ++index) {
+    if (auto stepped = step_slot(index, now_ns); !stepped) {
+      return stepped;
+    }
+  }
+  return spend(now_ns);
+}
+
+void RaceWatch::charge(Slot& slot, const rg_watch_figures& now) {
+  const std::uint64_t hits = now.hits - slot.last.hits;
+  const std::uint64_t foreign = now.foreign_hits - slot.last.foreign_hits;
+  const std::uint64_t hold_ns = now.hold_ns - slot.last.hold_ns;
+  cost_.hits += hits;
+  cost_.foreign_hits += foreign;
+  cost_.holds += now.holds - slot.last.holds;
+  cost_.hold_ns += static_cast<std::int64_t>(hold_ns);
+  tokens_ns_ -= static_cast<double>(hits + foreign) * options_.hit_cost_ns + static_cast<double>(hold_ns);
+  slot.last = now;
+}
+
+Result<void> RaceWatch::step_slot(unsigned index, std::int64_t now_ns) {
+  Slot& slot = slots_[index];
+  if (!slot.candidate) {
+    return arm(index, now_ns);
+  }
+  const auto figures = watcher_.read_figures(index);
+  if (!figures) {
+    return fail(figures.error());
+  }
+  charge(slot, *figures);
+  slot.outcome.hits = figures->hits - slot.at_arm.hits;
+  slot.outcome.proven = judge_.proven(slot.generation);
+  if (slot.outcome.hits > 0 && now_ns - slot.looked_ns >= kLookPeriodNs) {
+    if (auto looked = look(slot, now_ns); !looked) {
+      return looked;
+    }
+  }
+  if (now_ns - slot.armed_ns >= plan::WatchRotation::dwell_ns(*slot.candidate, slot.outcome)) {
+    if (auto given = give_back(index, now_ns); !given) {
+      return given;
+    }
+    return arm(index, now_ns);
+  }
+  return {};
+}
+
+Result<void> RaceWatch::look(Slot& slot, std::int64_t now_ns) {
+  slot.looked_ns = now_ns;
+  const auto sites = watcher_.read_sites(slot.generation);
+  if (!sites) {
+    return fail(sites.error());
+  }
+  slot.outcome.threads = threads_of(*sites);
+  slot.outcome.harmless = judge_.harmless(slot.generation);
+  slot.outcome.writes = judge_.written(slot.generation);
+  return {};
+}
+
+Result<void> RaceWatch::arm(unsigned index, std::int64_t now_ns) {
+  Slot& slot = slots_[index];
+  const auto candidate = rotation_.take(now_ns);
+  if (!candidate) {
+    return {};
+  }
+  const std::uint64_t generation = next_generation_++;
+  detect::WatchSubject subject = subjects_.subject(*candidate);
+  kernel::WatchOrder order{.generation = generation,
+                           .tgid = id_.pid,
+                           .address = candidate->address,
+                           .length = candidate->length,
+                           .locks = {}};
+  for (const detect::CandidateLock& lock : subject.locks) {
+    order.locks.push_back({.address = lock.address, .kind = static_cast<rg_u32>(lock.kind), .pad = 0});
+  }
+  if (const auto armed = watcher_.arm(index, order); !armed) {
+    rotation_.give_back(*candidate, {.failed = true}, 0, now_ns);
+    return fail(armed.error());
+  }
+  const auto figures = watcher_.read_figures(index);
+  if (!figures) {
+    return fail(figures.error());
+  }
+  judge_.begin(generation, std::move(subject));
+  slot = Slot{.candidate = candidate,
+              .generation = generation,
+              .armed_ns = now_ns,
+              .looked_ns = now_ns,
+              .at_arm = *figures,
+              .last = *figures,
+              .outcome = {}};
+  return {};
+}
+
+Result<void> RaceWatch::give_back(unsigned index, std::int64_t now_ns) {
+  Slot& slot = slots_[index];
+  if (auto disarmed = watcher_.disarm(index); !disarmed) {
+    return disarmed;
+  }
+  if (auto drained = drain(); !drained) {
+    return drained;
+  }
+  if (slot.outcome.hits > 0) {
+    const auto sites = watcher_.read_sites(slot.generation);
+    if (!sites) {
+      return fail(sites.error());
+    }
+    std::vector<detect::SiteCounts> counts;
+    std::transform(sites->begin(), sites->end(), std::back_inserter(counts), counts_of);
+    judge_.judge_locks(slot.generation, counts, clock_.realtime_ns());
+    slot.outcome.threads = threads_of(*sites);
+    slot.outcome.harmless = judge_.harmless(slot.generation);
+    slot.outcome.writes = judge_.written(slot.generation);
+    slot.outcome.proven = judge_.proven(slot.generation);
+    if (auto forgotten = watcher_.forget_sites(slot.generation); !forgotten) {
+      return forgotten;
+    }
+  }
+  judge_.end(slot.generation);
+  rotation_.give_back(*slot.candidate, slot.outcome, now_ns - slot.armed_ns, now_ns);
+  slot = Slot{};
+  return {};
+}
+
+// Gives each armed slot as many hits as the budget pays for if every CPU used all of them.
+Result<void> RaceWatch::spend(std::int64_t now_ns) {
+  tokens_ns_ += static_cast<double>(now_ns - refilled_ns_) * options_.budget;
+  tokens_ns_ = std::min(tokens_ns_, kSavingsNs);
+  refilled_ns_ = now_ns;
+  const auto armed = static_cast<double>(
+      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.candidate.has_value(); }));
+  if (armed == 0 || tokens_ns_ <= 0) {
+    return {};
+  }
+  const double hits = tokens_ns_ / (options_.hit_cost_ns * armed * watcher_.cpus());
+  const auto allowed = static_cast<unsigned>(std::clamp(std::floor(hits), 0.0, double{kMostHitsAtOnce}));
+  for (unsigned index = 0; index < slots_.size() && allowed > 0; ++index) {
+    if (!slots_[index].candidate) {
+      continue;
+    }
+    if (auto done = watcher_.allow(index, allowed); !done) {
+      return done;
+    }
+  }
+  return {};
+}
+
+detect::RaceCost RaceWatch::cost() const {
+  detect::RaceCost cost = cost_;
+  cost.budget = options_.budget;
+  cost.hit_cost_ns = options_.hit_cost_ns;
+  cost.longest_hold_ns = options_.hold_ns;
+  cost.charged_ns =
+      static_cast<std::int64_t>(static_cast<double>(cost.hits + cost.foreign_hits) * cost.hit_cost_ns) + cost.hold_ns;
+  cost.elapsed_ns = clock_.monotonic_ns() - started_ns_;
+  cost.target_cpu_ns = std::max<std::int64_t>(process_cpu_ns(id_.pid) - cpu_at_start_ns_, 0);
+  return cost;
+}
+
+std::vector<std::string> RaceWatch::notes() const {
+  std::vector<std::string> notes = subjects_.notes();
+  if (watcher_.cpus() < 2) {
+    notes.push_back("one CPU is online: two accesses never overlap, so no race can be proven");
+  }
+  if (!watcher_.shortfall().empty()) {
+    notes.push_back(watcher_.shortfall());
+  }
+  if (!activity_note_.empty()) {
+    notes.push_back("changing memory is not looked at: " + activity_note_);
+  }
+  if (!subjects_.has_types()) {
+    notes.push_back(
+        "no binary of the process has type information: only accesses that no atomic makes can be proven to race; "
+        "install its debug symbols for the rest");
+  }
+  return notes;
+}
+
+}  // namespace raceguard::app

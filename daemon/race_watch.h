@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The search for data races in one process: which address next, the watchpoints, the judgement, and what it may cost.
+// Driven by step(), every few milliseconds.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/detect/race_cost.h"
+#include "daemon/detect/race_judge.h"
+#include "daemon/events/access_decoder.h"
+#include "daemon/events/names.h"
+#include "daemon/kernel/memory_activity.h"
+#include "daemon/kernel/watcher.h"
+#include "daemon/plan/watch_rotation.h"
+#include "daemon/race_subjects.h"
+#include "daemon/symbols/resolver.h"
+#include "daemon/targets/process_reader.h"
+#include "raceguard/clock.h"
+#include "raceguard/error.h"
+#include "raceguard/unique_fd.h"
+
+namespace raceguard::app {
+
+struct RaceWatchOptions {
+  pid_t pid = 0;
+  std::int64_t hold_ns = 50'000;       // the longest hold of a thread, at most kernel::kLongestHoldNs
+  double budget = 0.01;                // of one CPU: hits at their cost, and holds
+  double hit_cost_ns = 7'000;          // calibrated
+  bool automatic = true;               // all globals, and words that change
+  std::vector<std::string> variables;  // by name; looked at first
+};
+
+class RaceWatch {
+ public:
+  // Errors: no such process, no right, no address register.
+  static Result<std::unique_ptr<RaceWatch>> open(const RaceWatchOptions& options, const Clock& clock);
+  RaceWatch(const RaceWatch&) = delete;
+  RaceWatch& operator=(const RaceWatch&) = delete;
+  ~RaceWatch();
+
+  // kTargetGone: the process ended; what was found stays.
+  [[nodiscard]] Result<void> step();
+
+  // A lock that the contention watch saw, as a candidate for what guards a variable.
+  void add_lock(detect::CandidateLock lock) { subjects_.add_lock(std::move(lock)); }
+  // Addresses that a guarded function was called with (objects), and other hints.
+  bool offer(const plan::WatchCandidate& candidate) { return rotation_.offer(candidate, clock_.monotonic_ns()); }
+  void withdraw(std::uint64_t address) { rotation_.withdraw(address); }
+
+  [[nodiscard]] std::vector<detect::RaceFinding> findings() const { return judge_.findings(); }
+  [[nodiscard]] const detect::RaceJudgeCounters& judged() const { return judge_.counters(); }
+  [[nodiscard]] plan::RotationCoverage coverage() const { return rotation_.coverage(); }
+  [[nodiscard]] detect::RaceCost cost() const;
+  // What a reader of the findings must know: too few registers, one CPU, no types.
+  [[nodiscard]] std::vector<std::string> notes() const;
+  [[nodiscard]] Result<std::vector<std::uint64_t>> drops() const { return watcher_.read_drops(); }
+  [[nodiscard]] const std::vector<targets::MappedBinary>& binaries() const { return mappings_.binaries; }
+  [[nodiscard]] const targets::ProcessId& process() const { return id_; }
+
+ private:
+  struct Mappings final : events::MappingSource {
+    std::vector<targets::MappedBinary> binaries;
+    [[nodiscard]] std::span<const targets::MappedBinary> mappings(pid_t) override { return binaries; }
+    bool refresh(pid_t) override { return false; }  // follow_process() does
+  };
+  struct Slot {
+    std::optional<plan::WatchCandidate> candidate;
+    std::uint64_t generation = 0;
+    std::int64_t armed_ns = 0;
+    std::int64_t looked_ns = 0;
+    rg_watch_figures at_arm{};
+    rg_watch_figures last{};
+    plan::WatchOutcome outcome;
+  };
+
+  RaceWatch(const RaceWatchOptions& options, const Clock& clock, kernel::Watcher watcher, targets::ProcessId id);
+  [[nodiscard]] Result<void> start();
+  [[nodiscard]] Result<void> follow_process();
+  [[nodiscard]] Result<void> drain();
+  void charge(Slot& slot, const rg_watch_figures& now);
+  [[nodiscard]] Result<void> step_slot(unsigned index, std::int64_t now_ns);
+  [[nodiscard]] Result<void> look(Slot& slot, std::int64_t now_ns);
+  [[nodiscard]] Result<void> arm(unsigned index, std::int64_t now_ns);
+  [[nodiscard]] Result<void> give_back(unsigned index, std::int64_t now_ns);
+  [[nodiscard]] Result<void> spend(std::int64_t now_ns);
+  void look_for_changes(std::int64_t now_ns);
+  [[nodiscard]] detect::AccessFacts facts(const events::AccessEvent& event) const;
+  [[nodiscard]] detect::RaceJudgeOptions judge_options();
+
+  RaceWatchOptions options_;
+  const Clock& clock_;
+  kernel::Watcher watcher_;
+  targets::ProcessId id_;
+  UniqueFd pidfd_;
+  Mappings mappings_;
+  symbols::Resolver resolver_;
+  events::ResolverSymboliser symboliser_;
+  events::AccessDecoder decoder_;
+  RaceSubjects subjects_;
+  plan::WatchRotation rotation_;
+  detect::RaceJudge judge_;
+  std::optional<kernel::MemoryActivity> activity_;
+  std::string activity_note_;
+
+  std::vector<Slot> slots_;
+  std::uint64_t next_generation_ = 1;
+  std::int64_t started_ns_ = 0;
+  std::int64_t refilled_ns_ = 0;
+  std::int64_t next_follow_ns_ = 0;
+  std::int64_t next_activity_ns_ = 0;
+  double tokens_ns_ = 0;
+  std::int64_t cpu_at_start_ns_ = 0;
+  detect::RaceCost cost_;
+};
+
+}  // namespace raceguard::app
