@@ -12,30 +12,17 @@ using symbols::VariableKind;
 
 constexpr std::uint64_t kLargestAtomicBytes = 8;  // cmpxchg16b has a lock prefix and is atomic by that
 
-std::optional<std::uint64_t> address_of(const symbols::EffectiveAddress& where, const events::AccessEvent& event) {
-  if (where.lost || where.thread_local_segment) {
-    return std::nullopt;
-  }
-  std::uint64_t address = static_cast<std::uint64_t>(where.displacement);
-  if (where.base >= 0) {
-    address += event.registers.at(static_cast<std::size_t>(where.base));
-  } else if (where.index < 0) {
-    // An address of the file; the instruction tells where the process mapped it.
-    address += event.ip - (event.instruction->address + event.instruction->length);
-  }
-  if (where.index >= 0) {
-    address += event.registers.at(static_cast<std::size_t>(where.index)) * where.scale;
-  }
-  return address;
-}
-
 bool overlap(std::uint64_t a, std::uint64_t a_size, std::uint64_t b, std::uint64_t b_size) {
   return a < b + b_size && b < a + a_size;
 }
 
 // Of a repeated instruction one element was at the watched bytes, wherever the registers stand now.
 std::optional<std::uint64_t> known_address(const MemoryAccess& access, const events::AccessEvent& event) {
-  return access.string_instruction ? std::nullopt : address_of(access.where, event);
+  if (access.string_instruction) {
+    return std::nullopt;
+  }
+  const std::uint64_t load_bias = event.ip - (event.instruction->address + event.instruction->length);
+  return symbols::effective_address(access.where, event.registers, load_bias);
 }
 
 enum class Touch { kSame, kOther, kUnknown };
@@ -60,7 +47,7 @@ bool writes(const MemoryAccess& access) { return access.mode != AccessMode::kRea
 
 // What no compiler makes of an atomic operation: it is wider, in pieces, or not aligned.
 bool never_atomic(const WatchedAccess& access) {
-  return access.access.string_instruction || access.access.vector || access.access.width_bytes > kLargestAtomicBytes ||
+  return access.access.string_instruction || access.access.width_bytes > kLargestAtomicBytes ||
          (access.address && access.access.width_bytes != 0 && *access.address % access.access.width_bytes != 0);
 }
 

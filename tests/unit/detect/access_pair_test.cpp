@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/detect/access_pair.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/detect/access_samples.h"
+
+namespace raceguard::detect {
+namespace {
+
+using samples::access;
+using samples::AccessSample;
+using samples::bytes;
+using symbols::AccessMode;
+using symbols::VariableKind;
+
+constexpr AccessSample kWrite{.ip = 0x1010, .mode = AccessMode::kWrite, .tid = 11};
+constexpr AccessSample kRead{.ip = 0x2020, .mode = AccessMode::kRead, .tid = 12};
+
+PairJudgement judge(const AccessSample& a, const AccessSample& b, const WatchedBytes& watched, AccessFacts facts_a = {},
+                    AccessFacts facts_b = {}) {
+  const auto first = access(a);
+  const auto second = access(b);
+  return judge_pair({&first, facts_a}, {&second, facts_b}, watched);
+}
+
+AccessSample with(AccessSample sample, auto change) {
+  change(sample);
+  return sample;
+}
+
+TEST(AccessPair, APlainWriteBesideAReadOfAPlainVariableIsProven) {
+  const auto judgement = judge(kWrite, kRead, bytes(VariableKind::kPlain));
+  EXPECT_EQ(judgement.outcome, PairOutcome::kRace);
+  EXPECT_EQ(judgement.verdict, Verdict::kProven);
+  EXPECT_EQ(judgement.caveat, "");
+}
+
+TEST(AccessPair, TwoReadsAreNone) {
+  EXPECT_EQ(judge(kRead, with(kRead, [](auto& s) { s.tid = 13; }), bytes(VariableKind::kPlain)).outcome,
+            PairOutcome::kBothRead);
+}
+
+TEST(AccessPair, TwoAtomicsAreNone) {
+  const auto atomic = with(kWrite, [](auto& s) { s.atomic = true; });
+  EXPECT_EQ(judge(atomic, atomic, bytes(VariableKind::kPlain)).outcome, PairOutcome::kBothAtomic);
+}
+
+TEST(AccessPair, APlainMoveInAnAtomicsFunctionIsAtomic) {
+  EXPECT_EQ(
+      judge(kWrite, kRead, bytes(VariableKind::kPlain), {.atomic_function = true}, {.atomic_function = true}).outcome,
+      PairOutcome::kBothAtomic);
+  EXPECT_EQ(judge(kWrite, kRead, bytes(VariableKind::kPlain), {.atomic_function = true}).outcome, PairOutcome::kRace);
+}
+
+TEST(AccessPair, AnAtomicTypeMakesPlainMovesAtomic) {
+  EXPECT_EQ(judge(kWrite, kRead, bytes(VariableKind::kAtomic)).outcome, PairOutcome::kBothAtomic);
+}
+
+TEST(AccessPair, NeighboursInOneWordDoNotConflict) {
+  const auto low = with(kWrite, [](auto& s) { s.width = 4; });
+  const auto high = with(kRead, [](auto& s) {
+    s.width = 4;
+    s.address += 4;
+  });
+  EXPECT_EQ(judge(low, high, bytes(VariableKind::kUnknown)).outcome, PairOutcome::kOtherBytes);
+}
+
+TEST(AccessPair, ALostAddressCoversTheWatchOnlyIfTheAccessIsAsWide) {
+  const auto lost = with(kRead, [](auto& s) {
+    s.lost = true;
+    s.width = 4;
+  });
+  EXPECT_EQ(judge(kWrite, lost, bytes(VariableKind::kPlain, 4)).outcome, PairOutcome::kRace);
+  const auto narrow_write = with(kWrite, [](auto& s) { s.width = 4; });
+  EXPECT_EQ(judge(narrow_write, lost, bytes(VariableKind::kPlain, 8)).outcome, PairOutcome::kUnknown);
+}
+
+TEST(AccessPair, WithoutATypeAPlainStoreAndLoadAreNotProven) {
+  const auto judgement = judge(kWrite, kRead, bytes(VariableKind::kUnknown));
+  EXPECT_EQ(judgement.outcome, PairOutcome::kRace);
+  EXPECT_EQ(judgement.verdict, Verdict::kInfo);
+  EXPECT_NE(judgement.caveat, "");
+}
+
+TEST(AccessPair, WithoutATypeTwoPlainUpdatesAreProven) {
+  EXPECT_EQ(
+      judge(kWrite, kRead, bytes(VariableKind::kUnknown), {.part_of_update = true}, {.part_of_update = true}).verdict,
+      Verdict::kProven);
+  EXPECT_EQ(judge(kWrite, kRead, bytes(VariableKind::kUnknown), {.part_of_update = true}).verdict, Verdict::kInfo)
+      << "one writer that counts and a reader may be relaxed atomics";
+}
+
+TEST(AccessPair, WithoutATypeACopyIsProven) {
+  const auto copy = with(kRead, [](auto& s) { s.string_instruction = true; });
+  EXPECT_EQ(judge(kWrite, copy, bytes(VariableKind::kUnknown)).verdict, Verdict::kProven);
+}
+
+TEST(AccessPair, WhatIsAtomicElsewhereIsNotProvenByPlainMoves) {
+  auto watched = bytes(VariableKind::kPlain);
+  watched.atomic_access_seen = true;
+  EXPECT_EQ(judge(kWrite, kRead, watched).verdict, Verdict::kInfo);
+}
+
+TEST(AccessPair, AnUnknownInstructionIsNotJudged) {
+  auto first = access(kWrite);
+  const auto second = access(kRead);
+  first.instruction.reset();
+  EXPECT_EQ(judge_pair({&first, {}}, {&second, {}}, bytes(VariableKind::kPlain)).outcome, PairOutcome::kUnknown);
+}
+
+TEST(AccessPair, OfSeveralAccessesTheOneAtTheWatchCounts) {
+  auto event = access(kWrite);
+  auto other = event.instruction->accesses.front();
+  other.where.displacement = 0x100;
+  other.mode = AccessMode::kRead;
+  event.instruction->accesses.insert(event.instruction->accesses.begin(), other);
+  const auto watched = watched_access(event, bytes(VariableKind::kPlain));
+  ASSERT_TRUE(watched);
+  EXPECT_EQ(watched->access.mode, AccessMode::kWrite);
+}
+
+}  // namespace
+}  // namespace raceguard::detect

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/plan/watch_rotation.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace raceguard::plan {
+namespace {
+
+constexpr std::int64_t kMs = 1'000'000;
+
+WatchCandidate candidate(std::uint64_t address, WatchSource source = WatchSource::kGlobal) {
+  return {.address = address, .length = 8, .source = source};
+}
+
+TEST(WatchRotation, NamedComeFirstThenChangedThenNew) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  rotation.offer(candidate(16, WatchSource::kChanged), 0);
+  rotation.offer(candidate(24, WatchSource::kNamed), 0);
+  EXPECT_EQ(rotation.take(0)->address, 24U);
+  EXPECT_EQ(rotation.take(0)->address, 16U);
+  EXPECT_EQ(rotation.take(0)->address, 8U);
+  EXPECT_FALSE(rotation.take(0));
+}
+
+TEST(WatchRotation, WhatTwoThreadsTouchIsTakenAgainAtOnce) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  rotation.offer(candidate(16), 0);
+  const auto shared = *rotation.take(0);
+  rotation.give_back(shared, {.hits = 9, .threads = 2, .writes = true}, 50 * kMs, 50 * kMs);
+  EXPECT_EQ(rotation.take(50 * kMs)->address, shared.address);
+}
+
+TEST(WatchRotation, WhatOneThreadTouchesRestsLongerEachTime) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  std::int64_t now = 0;
+  std::int64_t last_rest = 0;
+  for (int visit = 0; visit < 4; ++visit) {
+    const auto taken = rotation.take(now);
+    ASSERT_TRUE(taken) << visit;
+    rotation.give_back(*taken, {.hits = 5, .threads = 1, .writes = true}, kMs, now);
+    std::int64_t rest = kMs;
+    while (!rotation.take(now + rest)) {
+      rest *= 2;
+    }
+    EXPECT_GE(rest, last_rest);
+    last_rest = rest;
+    rotation.give_back(*taken, {.hits = 5, .threads = 1, .writes = true}, kMs, now + rest);
+    now += 100'000 * kMs;
+  }
+}
+
+TEST(WatchRotation, NothingStarvesBesideSharedOnes) {
+  WatchRotation rotation;
+  for (std::uint64_t i = 1; i <= 40; ++i) {
+    rotation.offer(candidate(i * 8), 0);
+  }
+  std::map<std::uint64_t, int> visits;
+  std::int64_t now = 0;
+  for (int i = 0; i < 400; ++i) {
+    now += 10 * kMs;
+    const auto taken = rotation.take(now);
+    if (!taken) {
+      continue;  // all rest
+    }
+    ++visits[taken->address];
+    const bool shared = taken->address <= 32;  // four that are always worth it
+    rotation.give_back(*taken, {.hits = 3, .threads = shared ? 2U : 1U, .writes = true}, 10 * kMs, now);
+  }
+  EXPECT_EQ(visits.size(), 40U);
+  EXPECT_GT(visits[8], 2 * visits[320]);
+}
+
+TEST(WatchRotation, ASignOfLifeWakesWhatWasIdle) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  rotation.give_back(*rotation.take(0), {}, 25 * kMs, 25 * kMs);
+  EXPECT_FALSE(rotation.take(26 * kMs));
+  rotation.offer(candidate(8, WatchSource::kChanged), 27 * kMs);
+  EXPECT_TRUE(rotation.take(28 * kMs));
+}
+
+TEST(WatchRotation, ASignOfLifeDoesNotWakeWhatIsAtomic) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  rotation.give_back(*rotation.take(0), {.hits = 7, .threads = 2, .harmless = true}, 25 * kMs, 25 * kMs);
+  rotation.offer(candidate(8, WatchSource::kChanged), 27 * kMs);
+  EXPECT_FALSE(rotation.take(28 * kMs));
+}
+
+TEST(WatchRotation, CoverageCountsWhatWasVisited) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  rotation.offer({.address = 16, .length = 4, .source = WatchSource::kGlobal}, 0);
+  rotation.give_back(*rotation.take(0), {.hits = 7, .threads = 2, .writes = true}, 25 * kMs, 25 * kMs);
+  EXPECT_EQ(rotation.coverage().candidates, 2U);
+  EXPECT_EQ(rotation.coverage().visited, 1U);
+  EXPECT_EQ(rotation.coverage().shared, 1U);
+  EXPECT_EQ(rotation.coverage().bytes, 12U);
+  EXPECT_EQ(rotation.coverage().visited_bytes, 8U);
+  EXPECT_EQ(rotation.coverage().armed_ns, 25 * kMs);
+}
+
+TEST(WatchRotation, AWithdrawnOneIsNotTaken) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  rotation.withdraw(8);
+  EXPECT_FALSE(rotation.take(0));
+  EXPECT_EQ(rotation.coverage().candidates, 0U);
+}
+
+TEST(WatchRotation, AWithdrawnOneMayBeGivenBack) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  const auto taken = *rotation.take(0);
+  rotation.withdraw(8);
+  rotation.give_back(taken, {}, kMs, kMs);
+  EXPECT_FALSE(rotation.take(kMs * 100'000));
+}
+
+TEST(WatchRotation, ThereIsABound) {
+  WatchRotation rotation(1);
+  EXPECT_TRUE(rotation.offer(candidate(8), 0));
+  EXPECT_FALSE(rotation.offer(candidate(16), 0));
+}
+
+TEST(WatchRotation, TheVisitLastsWhileItPromises) {
+  const auto dwell = [](const WatchOutcome& outcome) { return WatchRotation::dwell_ns(candidate(8), outcome); };
+  EXPECT_LT(dwell({}), dwell({.hits = 1, .threads = 1}));
+  EXPECT_LT(dwell({.hits = 1, .threads = 1}), dwell({.hits = 2, .threads = 2, .writes = true}));
+  EXPECT_EQ(dwell({.hits = 2, .threads = 2, .writes = true, .proven = true}), 0);
+}
+
+}  // namespace
+}  // namespace raceguard::plan
