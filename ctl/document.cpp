@@ -65,8 +65,10 @@ std::vector<std::pair<std::string, Doc>> Doc::entries(const char* key) const {
   return members;
 }
 
-std::optional<double> Doc::time(const char* key) const {
-  const std::string text_form = text(key);
+std::optional<double> Doc::time(const char* key) const { return at(key).time(); }
+
+std::optional<double> Doc::time() const {
+  const std::string text_form = text();
   std::tm parts{};
   double seconds = 0;
   if (std::sscanf(text_form.c_str(), "%4d-%2d-%2dT%2d:%2d:%lfZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,

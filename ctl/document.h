@@ -28,6 +28,7 @@ class Doc {
   [[nodiscard]] std::vector<std::pair<std::string, Doc>> entries(const char* key) const;  // of an object
   // Seconds since 1970 of an RFC 3339 time in UTC; nothing if the key holds none.
   [[nodiscard]] std::optional<double> time(const char* key) const;
+  [[nodiscard]] std::optional<double> time() const;
 
  private:
   const nlohmann::json* value_;

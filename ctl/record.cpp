@@ -16,6 +16,7 @@
 #include "ctl/daemon_client.h"
 #include "ctl/recording.h"
 #include "ctl/views.h"
+#include "daemon/detect/suppressions.h"
 #include "daemon/kernel/calibrate.h"
 
 namespace raceguard::ctl {
@@ -30,6 +31,7 @@ struct RecordOptions {
   app::RaceWatchOptions watch;
   std::int64_t duration_ns = 30 * kNsPerSecond;
   bool until_proven = false;
+  detect::Suppressions suppressions;
 };
 
 Result<std::int64_t> hold_ns(const std::string& text) {
@@ -77,6 +79,13 @@ Result<RecordOptions> options_of(const Invocation& invocation) {
   if (!options.watch.automatic && options.watch.variables.empty()) {
     return fail(ErrorCode::kUsage, "--only without --watch leaves nothing to look at", "Name a variable by --watch");
   }
+  if (invocation.given("suppressions")) {
+    auto suppressions = detect::Suppressions::read(invocation.value("suppressions"));
+    if (!suppressions) {
+      return fail(std::move(suppressions.error()));
+    }
+    options.suppressions = std::move(*suppressions);
+  }
   options.until_proven = invocation.given("until-proven");
   return options;
 }
@@ -117,8 +126,9 @@ class Progress {
   bool dirty_ = false;
 };
 
-bool has_proven(const app::RaceWatch& races) {
-  const auto findings = races.findings();
+bool has_proven(const app::RaceWatch& races, const detect::Suppressions& suppressions) {
+  auto findings = races.findings();
+  suppressions.apply(findings);
   return std::any_of(findings.begin(), findings.end(), [](const detect::RaceFinding& finding) {
     return finding.verdict == detect::Verdict::kProven && !finding.suppressed;
   });
@@ -144,7 +154,7 @@ Result<std::string> run(Recording& recording, const RecordOptions& options, cons
       next_progress_ns = now_ns + kProgressPeriodNs;
       progress.show(recording.races(), end_ns - now_ns);
     }
-    if (options.until_proven && has_proven(recording.races())) {
+    if (options.until_proven && has_proven(recording.races(), options.suppressions)) {
       return std::string("ended at the first proven race, as asked");
     }
     const timespec pause{.tv_sec = 0, .tv_nsec = kStepNs};
@@ -174,13 +184,16 @@ int run_record(const Invocation& invocation) {
   auto ended = run(**recording, *options, clock);
   exporting::RaceReport report = (*recording)->report();
   report.version = RG_VERSION;
+  options->suppressions.apply(report.findings);
   if (!ended) {
     report.notes.push_back("ended early: " + ended.error().to_string());
   } else if (!ended->empty()) {
     report.notes.push_back(*ended);
   }
   const nlohmann::json document = exporting::race_report_json(report);
-  const int written = invocation.json ? put(document) : put(race_report_text(Doc(document), invocation.style));
+  const int written = invocation.json   ? put(document)
+                      : invocation.html ? put(race_report_html(Doc(document)))
+                                        : put(race_report_text(Doc(document), invocation.style));
   return written != kOk ? written : ended ? kOk : kFailed;
 }
 

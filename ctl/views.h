@@ -18,6 +18,8 @@ namespace raceguard::ctl {
 [[nodiscard]] std::string explain_text(const Doc& document, const Style& style);
 // The report of `record`; one of its findings, which the daemon's findings hold too.
 [[nodiscard]] std::string race_report_text(const Doc& document, const Style& style);
+// One file without references to others. Reads source files that the findings name, where they are here.
+[[nodiscard]] std::string race_report_html(const Doc& document);
 [[nodiscard]] std::string race_text(const Doc& finding, const Style& style);
 // What force, release and reload answered.
 [[nodiscard]] std::string acted_text(const Doc& document, const Style& style);

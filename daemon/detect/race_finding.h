@@ -54,6 +54,8 @@ enum class RaceEvidence {
   kValueChange,  // the value changed while an access was held, and nobody was seen
 };
 
+inline constexpr std::size_t kTimesKept = 64;
+
 struct RaceFinding {
   Verdict verdict = Verdict::kInfo;
   RaceEvidence evidence = RaceEvidence::kOverlap;
@@ -65,6 +67,7 @@ struct RaceFinding {
   std::uint64_t count = 0;
   std::int64_t first_seen_ns = 0;  // CLOCK_REALTIME
   std::int64_t last_seen_ns = 0;
+  std::vector<std::int64_t> seen_ns;  // CLOCK_REALTIME; the first kTimesKept
   bool suppressed = false;
   std::string suppressed_by;  // the line of the suppression file
 };

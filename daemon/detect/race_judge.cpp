@@ -274,6 +274,7 @@ void RaceJudge::put(Entry entry, std::int64_t realtime_ns) {
   const Key key{one, two, finding.variable.global ? finding.variable.name : std::string{}, finding.evidence};
   finding.first_seen_ns = finding.last_seen_ns = realtime_ns;
   finding.count = 1;
+  finding.seen_ns = {realtime_ns};
   const auto known = findings_.find(key);
   if (known == findings_.end()) {
     if (findings_.size() >= options_.max_findings) {
@@ -286,6 +287,9 @@ void RaceJudge::put(Entry entry, std::int64_t realtime_ns) {
   RaceFinding& old = known->second.finding;
   old.last_seen_ns = realtime_ns;
   ++old.count;
+  if (old.seen_ns.size() < kTimesKept) {
+    old.seen_ns.push_back(realtime_ns);
+  }
   if (rank(finding.verdict) < rank(old.verdict)) {
     old.verdict = finding.verdict;
     old.caveat = finding.caveat;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/detect/suppressions.h"
 #include "daemon/export/json_parts.h"
 #include "daemon/export/json_views.h"
 #include "daemon/export/snapshot.h"
@@ -144,8 +145,13 @@ json race_finding_json(const detect::RaceFinding& finding) {
                    {"count", finding.count},
                    {"first_seen", time_or_null(finding.first_seen_ns)},
                    {"last_seen", time_or_null(finding.last_seen_ns)},
+                   {"seen", json::array()},
                    {"build_id", text_or_null(finding.variable.build_id)},
+                   {"suppression", text_or_null(detect::suppression_for(finding))},
                    {"suppressed_by", text_or_null(finding.suppressed_by)}};
+  for (const std::int64_t seen_ns : finding.seen_ns) {
+    document["seen"].push_back(time_or_null(seen_ns));
+  }
   for (const detect::RaceSite& site : finding.sites) {
     document["sites"].push_back(site_json(site));
   }
@@ -161,6 +167,7 @@ json race_report_json(const RaceReport& report) {
   snapshot.locks = report.locks;
   const json locks = locks_json(snapshot);
   json document = {{"version", report.version},
+                   {"started", time_or_null(report.realtime_ns - report.cost.elapsed_ns)},
                    {"time", time_or_null(report.realtime_ns)},
                    {"process", {{"pid", report.pid}, {"comm", report.comm}, {"exe", text_or_null(report.exe)}}},
                    {"findings", json::array()},
