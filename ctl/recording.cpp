@@ -20,15 +20,20 @@ policy::Policy contention_of(pid_t pid) {
 
 }  // namespace
 
-Recording::Recording(const app::RaceWatchOptions& options, const Clock& clock, std::unique_ptr<app::RaceWatch> races)
-    : pid_(options.pid), clock_(clock), races_(std::move(races)) {}
+Recording::Recording(pid_t pid, const Clock& clock, kernel::Watcher watcher)
+    : pid_(pid), clock_(clock), registers_{.watcher = std::move(watcher)} {}
 
 Result<std::unique_ptr<Recording>> Recording::open(const app::RaceWatchOptions& options, const Clock& clock) {
-  auto races = app::RaceWatch::open(options, clock);
+  auto watcher = kernel::Watcher::open({.hold_ns = options.hold_ns});
+  if (!watcher) {
+    return fail(std::move(watcher.error()));
+  }
+  std::unique_ptr<Recording> recording(new Recording(options.pid, clock, std::move(*watcher)));
+  auto races = app::RaceWatch::open(options, recording->registers_, clock);
   if (!races) {
     return fail(std::move(races.error()));
   }
-  std::unique_ptr<Recording> recording(new Recording(options, clock, std::move(*races)));
+  recording->races_ = std::move(*races);
   if (auto watched = recording->watch_locks(); !watched) {
     recording->prober_.reset();
     recording->locks_note_ = "contended locks are not looked at: " + watched.error().to_string();

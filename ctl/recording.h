@@ -28,12 +28,13 @@ class Recording {
   [[nodiscard]] exporting::RaceReport report() const;
 
  private:
-  Recording(const app::RaceWatchOptions& options, const Clock& clock, std::unique_ptr<app::RaceWatch> races);
+  Recording(pid_t pid, const Clock& clock, kernel::Watcher watcher);
   [[nodiscard]] Result<void> watch_locks();
   [[nodiscard]] Result<void> read_locks(std::int64_t now_ns);
 
   pid_t pid_;
   const Clock& clock_;
+  app::WatchRegisters registers_;
   std::unique_ptr<app::RaceWatch> races_;
   std::unique_ptr<app::Prober> prober_;  // null: the contention watch could not be had
   std::unique_ptr<app::Observer> observer_;

@@ -57,17 +57,17 @@ unsigned threads_of(const std::vector<kernel::AccessSiteReading>& sites) {
 
 }  // namespace
 
-RaceWatch::RaceWatch(const RaceWatchOptions& options, const Clock& clock, kernel::Watcher watcher,
+RaceWatch::RaceWatch(const RaceWatchOptions& options, WatchRegisters& registers, const Clock& clock,
                      targets::ProcessId id)
     : options_(options),
       clock_(clock),
-      watcher_(std::move(watcher)),
+      registers_(registers),
       id_(id),
       symboliser_(resolver_),
       decoder_(mappings_, symboliser_, resolver_),
       subjects_(resolver_),
       judge_(judge_options()),
-      slots_(watcher_.slots()) {}
+      slots_(registers.watcher.slots()) {}
 
 RaceWatch::~RaceWatch() = default;
 
@@ -91,17 +91,14 @@ detect::AccessFacts RaceWatch::facts(const events::AccessEvent& event) const {
   return facts;
 }
 
-Result<std::unique_ptr<RaceWatch>> RaceWatch::open(const RaceWatchOptions& options, const Clock& clock) {
+Result<std::unique_ptr<RaceWatch>> RaceWatch::open(const RaceWatchOptions& options, WatchRegisters& registers,
+                                                   const Clock& clock) {
   const targets::ProcessReader reader("/proc");
   const auto identity = reader.read_identity(options.pid);
   if (!identity) {
     return fail(identity.error());
   }
-  auto watcher = kernel::Watcher::open({.hold_ns = options.hold_ns});
-  if (!watcher) {
-    return fail(std::move(watcher.error()));
-  }
-  std::unique_ptr<RaceWatch> watch(new RaceWatch(options, clock, std::move(*watcher), identity->id));
+  std::unique_ptr<RaceWatch> watch(new RaceWatch(options, registers, clock, identity->id));
   if (auto started = watch->start(); !started) {
     return fail(std::move(started.error()));
   }
@@ -139,7 +136,7 @@ Result<void> RaceWatch::start() {
   next_activity_ns_ = now_ns + 50 * kNsPerMs;
   cpu_at_start_ns_ = process_cpu_ns(id_.pid);
   const double holds_a_second = options_.budget * kHoldShare * kNsPerSecond / static_cast<double>(options_.hold_ns);
-  return watcher_.set_hold_interval(static_cast<std::int64_t>(kNsPerSecond / holds_a_second));
+  return registers_.watcher.set_hold_interval(static_cast<std::int64_t>(kNsPerSecond / holds_a_second));
 }
 
 Result<void> RaceWatch::follow_process() {
@@ -175,7 +172,7 @@ void RaceWatch::look_for_changes(std::int64_t now_ns) {
 
 Result<void> RaceWatch::drain() {
   const std::int64_t realtime_ns = clock_.realtime_ns();
-  auto drained = watcher_.drain([&](std::span<const std::byte> bytes) {
+  auto drained = registers_.watcher.drain([&](std::span<const std::byte> bytes) {
     if (const auto event = decoder_.decode(bytes)) {
       judge_.add(*event, realtime_ns);
     }
@@ -214,6 +211,19 @@ Result<void> RaceWatch::step() {
   return spend(now_ns);
 }
 
+Result<void> RaceWatch::pause() {
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  for (unsigned index = 0; index < slots_.size(); ++index) {
+    if (slots_[index].candidate) {
+      if (auto given = give_back(index, now_ns); !given) {
+        return given;
+      }
+    }
+  }
+  refilled_ns_ = 0;
+  return {};
+}
+
 void RaceWatch::charge(Slot& slot, const rg_watch_figures& now) {
   const std::uint64_t hits = now.hits - slot.last.hits;
   const std::uint64_t foreign = now.foreign_hits - slot.last.foreign_hits;
@@ -231,7 +241,7 @@ Result<void> RaceWatch::step_slot(unsigned index, std::int64_t now_ns) {
   if (!slot.candidate) {
     return arm(index, now_ns);
   }
-  const auto figures = watcher_.read_figures(index);
+  const auto figures = registers_.watcher.read_figures(index);
   if (!figures) {
     return fail(figures.error());
   }
@@ -254,7 +264,7 @@ Result<void> RaceWatch::step_slot(unsigned index, std::int64_t now_ns) {
 
 Result<void> RaceWatch::look(Slot& slot, std::int64_t now_ns) {
   slot.looked_ns = now_ns;
-  const auto sites = watcher_.read_sites(slot.generation);
+  const auto sites = registers_.watcher.read_sites(slot.generation);
   if (!sites) {
     return fail(sites.error());
   }
@@ -270,7 +280,7 @@ Result<void> RaceWatch::arm(unsigned index, std::int64_t now_ns) {
   if (!candidate) {
     return {};
   }
-  const std::uint64_t generation = next_generation_++;
+  const std::uint64_t generation = registers_.next_generation++;
   detect::WatchSubject subject = subjects_.subject(*candidate);
   kernel::WatchOrder order{.generation = generation,
                            .tgid = id_.pid,
@@ -280,11 +290,11 @@ Result<void> RaceWatch::arm(unsigned index, std::int64_t now_ns) {
   for (const detect::CandidateLock& lock : subject.locks) {
     order.locks.push_back({.address = lock.address, .kind = static_cast<rg_u32>(lock.kind), .pad = 0});
   }
-  if (const auto armed = watcher_.arm(index, order); !armed) {
+  if (const auto armed = registers_.watcher.arm(index, order); !armed) {
     rotation_.give_back(*candidate, {.failed = true}, 0, now_ns);
     return fail(armed.error());
   }
-  const auto figures = watcher_.read_figures(index);
+  const auto figures = registers_.watcher.read_figures(index);
   if (!figures) {
     return fail(figures.error());
   }
@@ -301,14 +311,14 @@ Result<void> RaceWatch::arm(unsigned index, std::int64_t now_ns) {
 
 Result<void> RaceWatch::give_back(unsigned index, std::int64_t now_ns) {
   Slot& slot = slots_[index];
-  if (auto disarmed = watcher_.disarm(index); !disarmed) {
+  if (auto disarmed = registers_.watcher.disarm(index); !disarmed) {
     return disarmed;
   }
   if (auto drained = drain(); !drained) {
     return drained;
   }
   if (slot.outcome.hits > 0) {
-    const auto sites = watcher_.read_sites(slot.generation);
+    const auto sites = registers_.watcher.read_sites(slot.generation);
     if (!sites) {
       return fail(sites.error());
     }
@@ -319,7 +329,7 @@ Result<void> RaceWatch::give_back(unsigned index, std::int64_t now_ns) {
     slot.outcome.harmless = judge_.harmless(slot.generation);
     slot.outcome.writes = judge_.written(slot.generation);
     slot.outcome.proven = judge_.proven(slot.generation);
-    if (auto forgotten = watcher_.forget_sites(slot.generation); !forgotten) {
+    if (auto forgotten = registers_.watcher.forget_sites(slot.generation); !forgotten) {
       return forgotten;
     }
   }
@@ -331,7 +341,9 @@ Result<void> RaceWatch::give_back(unsigned index, std::int64_t now_ns) {
 
 // Gives each armed slot as many hits as the budget pays for if every CPU used all of them.
 Result<void> RaceWatch::spend(std::int64_t now_ns) {
-  tokens_ns_ += static_cast<double>(now_ns - refilled_ns_) * options_.budget;
+  if (refilled_ns_ != 0) {  // 0: after a pause
+    tokens_ns_ += static_cast<double>(now_ns - refilled_ns_) * options_.budget;
+  }
   tokens_ns_ = std::min(tokens_ns_, kSavingsNs);
   refilled_ns_ = now_ns;
   const auto armed = static_cast<double>(
@@ -339,13 +351,13 @@ Result<void> RaceWatch::spend(std::int64_t now_ns) {
   if (armed == 0 || tokens_ns_ <= 0) {
     return {};
   }
-  const double hits = tokens_ns_ / (options_.hit_cost_ns * armed * watcher_.cpus());
+  const double hits = tokens_ns_ / (options_.hit_cost_ns * armed * registers_.watcher.cpus());
   const auto allowed = static_cast<unsigned>(std::clamp(std::floor(hits), 0.0, double{kMostHitsAtOnce}));
   for (unsigned index = 0; index < slots_.size() && allowed > 0; ++index) {
     if (!slots_[index].candidate) {
       continue;
     }
-    if (auto done = watcher_.allow(index, allowed); !done) {
+    if (auto done = registers_.watcher.allow(index, allowed); !done) {
       return done;
     }
   }
@@ -366,11 +378,11 @@ detect::RaceCost RaceWatch::cost() const {
 
 std::vector<std::string> RaceWatch::notes() const {
   std::vector<std::string> notes = subjects_.notes();
-  if (watcher_.cpus() < 2) {
+  if (registers_.watcher.cpus() < 2) {
     notes.push_back("one CPU is online: two accesses never overlap, so no race can be proven");
   }
-  if (!watcher_.shortfall().empty()) {
-    notes.push_back(watcher_.shortfall());
+  if (!registers_.watcher.shortfall().empty()) {
+    notes.push_back(registers_.watcher.shortfall());
   }
   if (!activity_note_.empty()) {
     notes.push_back("changing memory is not looked at: " + activity_note_);

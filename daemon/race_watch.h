@@ -37,16 +37,26 @@ struct RaceWatchOptions {
   std::vector<std::string> variables;  // by name; looked at first
 };
 
+// The address registers, which all searches of this machine share: one of them has the registers at a time.
+struct WatchRegisters {
+  kernel::Watcher watcher;
+  std::uint64_t next_generation = 1;
+};
+
 class RaceWatch {
  public:
-  // Errors: no such process, no right, no address register.
-  static Result<std::unique_ptr<RaceWatch>> open(const RaceWatchOptions& options, const Clock& clock);
+  // `registers` must outlive it. kTargetGone, kTargetUnreadable, kSymbolNotFound (a variable by name).
+  static Result<std::unique_ptr<RaceWatch>> open(const RaceWatchOptions& options, WatchRegisters& registers,
+                                                 const Clock& clock);
   RaceWatch(const RaceWatch&) = delete;
   RaceWatch& operator=(const RaceWatch&) = delete;
   ~RaceWatch();
 
   // kTargetGone: the process ended; what was found stays.
   [[nodiscard]] Result<void> step();
+
+  // Gives the registers back; the next step() takes them again.
+  [[nodiscard]] Result<void> pause();
 
   // A lock that the contention watch saw, as a candidate for what guards a variable.
   void add_lock(detect::CandidateLock lock) { subjects_.add_lock(std::move(lock)); }
@@ -60,7 +70,7 @@ class RaceWatch {
   [[nodiscard]] detect::RaceCost cost() const;
   // What a reader of the findings must know: too few registers, one CPU, no types.
   [[nodiscard]] std::vector<std::string> notes() const;
-  [[nodiscard]] Result<std::vector<std::uint64_t>> drops() const { return watcher_.read_drops(); }
+  [[nodiscard]] Result<std::vector<std::uint64_t>> drops() const { return registers_.watcher.read_drops(); }
   [[nodiscard]] const std::vector<targets::MappedBinary>& binaries() const { return mappings_.binaries; }
   [[nodiscard]] const targets::ProcessId& process() const { return id_; }
 
@@ -80,7 +90,7 @@ class RaceWatch {
     plan::WatchOutcome outcome;
   };
 
-  RaceWatch(const RaceWatchOptions& options, const Clock& clock, kernel::Watcher watcher, targets::ProcessId id);
+  RaceWatch(const RaceWatchOptions& options, WatchRegisters& registers, const Clock& clock, targets::ProcessId id);
   [[nodiscard]] Result<void> start();
   [[nodiscard]] Result<void> follow_process();
   [[nodiscard]] Result<void> drain();
@@ -96,7 +106,7 @@ class RaceWatch {
 
   RaceWatchOptions options_;
   const Clock& clock_;
-  kernel::Watcher watcher_;
+  WatchRegisters& registers_;
   targets::ProcessId id_;
   UniqueFd pidfd_;
   Mappings mappings_;
@@ -110,7 +120,6 @@ class RaceWatch {
   std::string activity_note_;
 
   std::vector<Slot> slots_;
-  std::uint64_t next_generation_ = 1;
   std::int64_t started_ns_ = 0;
   std::int64_t refilled_ns_ = 0;
   std::int64_t next_follow_ns_ = 0;
