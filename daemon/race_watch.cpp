@@ -23,6 +23,7 @@ namespace {
 constexpr std::int64_t kLookPeriodNs = 10 * kNsPerMs;   // reading what an armed slot saw
 constexpr std::int64_t kFollowPeriodNs = kNsPerSecond;  // new mappings
 constexpr std::int64_t kActivityPeriodNs = 500 * kNsPerMs;
+constexpr std::int64_t kActivityRest = 20;     // times as long as a snapshot took: 5 % of our own time at most
 constexpr double kHoldShare = 0.6;             // of the budget; the rest is for the hits
 constexpr double kSavingsNs = 5.0 * kNsPerMs;  // tokens that may be saved for a burst of hits
 constexpr unsigned kMostHitsAtOnce = 64;       // per CPU and slot
@@ -200,8 +201,9 @@ Result<void> RaceWatch::step() {
     }
   }
   if (activity_ && now_ns >= next_activity_ns_) {
-    next_activity_ns_ = now_ns + kActivityPeriodNs;
     look_for_changes(now_ns);
+    const std::int64_t took_ns = clock_.monotonic_ns() - now_ns;
+    next_activity_ns_ = now_ns + std::max(kActivityPeriodNs, kActivityRest * took_ns);
   }
   for (unsigned index = 0; index < slots_.size(); ++index) {
     if (auto stepped = step_slot(index, now_ns); !stepped) {
@@ -339,7 +341,7 @@ Result<void> RaceWatch::give_back(unsigned index, std::int64_t now_ns) {
   return {};
 }
 
-// Gives each armed slot as many hits as the budget pays for if every CPU used all of them.
+// Tops each armed slot up to as many hits as the budget pays for if every CPU used all of them.
 Result<void> RaceWatch::spend(std::int64_t now_ns) {
   if (refilled_ns_ != 0) {  // 0: after a pause
     tokens_ns_ += static_cast<double>(now_ns - refilled_ns_) * options_.budget;
@@ -357,7 +359,15 @@ Result<void> RaceWatch::spend(std::int64_t now_ns) {
     if (!slots_[index].candidate) {
       continue;
     }
-    if (auto done = registers_.watcher.allow(index, allowed); !done) {
+    const auto left = registers_.watcher.remaining(index);
+    if (!left) {
+      return fail(left.error());
+    }
+    const auto spare = static_cast<unsigned>(*left / registers_.watcher.cpus());
+    if (spare >= allowed) {
+      continue;
+    }
+    if (auto done = registers_.watcher.allow(index, allowed - spare); !done) {
       return done;
     }
   }
