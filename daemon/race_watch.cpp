@@ -173,13 +173,29 @@ void RaceWatch::look_for_changes(std::int64_t now_ns) {
 
 Result<void> RaceWatch::drain() {
   const std::int64_t realtime_ns = clock_.realtime_ns();
+  std::vector<events::AccessEvent> first_seen;
   auto drained = registers_.watcher.drain([&](std::span<const std::byte> bytes) {
-    if (const auto event = decoder_.decode(bytes)) {
-      judge_.add(*event, realtime_ns);
+    const auto event = decoder_.decode(bytes);
+    if (!event) {
+      return;  // counted by the decoder
+    }
+    judge_.add(*event, realtime_ns);
+    if (event->role == RG_ACCESS_FIRST_SEEN) {
+      first_seen.push_back(*event);
     }
   });
   if (!drained) {
     return fail(std::move(drained.error()));
+  }
+  for (const events::AccessEvent& event : first_seen) {
+    const rg_access_mode mode = judge_.mode_of(event);
+    if (mode == RG_ACCESS_MODE_UNKNOWN) {
+      continue;
+    }
+    if (auto told = registers_.watcher.tell_access_mode({.generation = event.generation, .ip = event.ip}, mode);
+        !told) {
+      return told;
+    }
   }
   return {};
 }

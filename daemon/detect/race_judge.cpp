@@ -121,6 +121,19 @@ void RaceJudge::add(const AccessEvent& event, std::int64_t realtime_ns) {
   }
 }
 
+rg_access_mode RaceJudge::mode_of(const AccessEvent& event) {
+  const auto found = orders_.find(event.generation);
+  const auto access = found == orders_.end() ? std::nullopt : watched_access(event, bytes(found->second));
+  if (!access) {
+    return RG_ACCESS_MODE_UNKNOWN;
+  }
+  const bool reads = access->access.mode == AccessMode::kRead;
+  if (is_atomic(access->access, facts(event))) {
+    return reads ? RG_ACCESS_MODE_ATOMIC_READ : RG_ACCESS_MODE_ATOMIC;
+  }
+  return reads ? RG_ACCESS_MODE_READ : RG_ACCESS_MODE_UNKNOWN;
+}
+
 // The two sides of a pair come in either order; the other thread may be told while the held one still is.
 void RaceJudge::pair_up(Order& order, const AccessEvent& event, std::int64_t realtime_ns) {
   if (order.pairs.size() >= kMostPairs) {

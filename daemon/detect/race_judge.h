@@ -71,6 +71,8 @@ class RaceJudge {
   void begin(std::uint64_t generation, WatchSubject subject);
   // An access of an order that has begun and is not forgotten; others are ignored.
   void add(const events::AccessEvent& event, std::int64_t realtime_ns);
+  // What the instruction does to the watched bytes, for the kernel to pass over overlaps that are no race.
+  [[nodiscard]] rg_access_mode mode_of(const events::AccessEvent& event);
   // The order's figures, at its end or before; judges the locks. An instruction that was never decoded counts.
   void judge_locks(std::uint64_t generation, const std::vector<SiteCounts>& sites, std::int64_t realtime_ns);
   // No more events of this order will come.
