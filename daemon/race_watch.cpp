@@ -85,10 +85,10 @@ detect::AccessFacts RaceWatch::facts(const events::AccessEvent& event) const {
     return facts;
   }
   const symbols::CodeSite& code = event.stack.frames.front();
-  facts.atomic_function = symbols::is_atomic_function(code);
-  if (const symbols::ElfFile* file = subjects_.file(code.binary)) {
-    facts.part_of_update = symbols::writes_what_it_read(*file, *event.instruction);
-  }
+  // Functions inlined there are frames of their own at the same address.
+  facts.atomic_function = std::any_of(event.stack.frames.begin(), event.stack.frames.end(), [&](const auto& frame) {
+    return frame.address == code.address && !symbols::atomic_frame(frame).empty();
+  });
   return facts;
 }
 
