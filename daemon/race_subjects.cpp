@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "daemon/symbols/elf_layout.h"
+#include "daemon/symbols/static_access.h"
 
 namespace raceguard::app {
 namespace {
@@ -98,6 +99,7 @@ void RaceSubjects::add_variables(Module& module) {
     return;
   }
   module.variables = std::make_unique<symbols::VariableIndex>(std::move(*index));
+  module.unnamed = symbols::unnamed_variables(symbols::static_accesses(*module.file), *module.variables, *module.file);
   ranges_.push_back({.start = module.start & ~(kWord - 1), .end = module.end});
   for (const Variable& global : module.variables->globals()) {
     for (const Variable& scalar : module.variables->scalars(global, kScalarsOfOne)) {
@@ -115,15 +117,31 @@ std::vector<plan::WatchCandidate> RaceSubjects::globals() const {
     if (module.variables == nullptr) {
       continue;
     }
+    std::vector<Variable> scalars = module.unnamed;
     for (const Variable& global : module.variables->globals()) {
-      for (const Variable& scalar : module.variables->scalars(global, kScalarsOfOne)) {
-        if (watchable(scalar.kind)) {
-          append(found, pieces(scalar.address + module.bias, scalar.size, plan::WatchSource::kGlobal));
-        }
+      std::vector<Variable> parts = module.variables->scalars(global, kScalarsOfOne);
+      scalars.insert(scalars.end(), std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
+    }
+    for (const Variable& scalar : scalars) {
+      if (watchable(scalar.kind)) {
+        append(found, pieces(scalar.address + module.bias, scalar.size, plan::WatchSource::kGlobal));
       }
     }
   }
   return found;
+}
+
+std::optional<Variable> RaceSubjects::variable_at(const Module& module, std::uint64_t address) {
+  if (auto known = module.variables->at(address)) {
+    return known;
+  }
+  auto next = std::upper_bound(module.unnamed.begin(), module.unnamed.end(), address,
+                               [](std::uint64_t at, const Variable& variable) { return at < variable.address; });
+  if (next == module.unnamed.begin()) {
+    return std::nullopt;
+  }
+  --next;
+  return address - next->address < next->size ? std::optional(*next) : std::nullopt;
 }
 
 Result<std::vector<plan::WatchCandidate>> RaceSubjects::named(const std::string& path) const {
@@ -165,12 +183,14 @@ std::vector<plan::WatchCandidate> RaceSubjects::in_word(std::uint64_t address) c
     return {};
   }
   std::vector<plan::WatchCandidate> found;
+  bool known = false;
   for (std::uint64_t at = address; at < address + kWord;) {
-    const auto variable = module->variables->at(at - module->bias);
+    const auto variable = variable_at(*module, at - module->bias);
     if (!variable || variable->size == 0) {
       ++at;
       continue;
     }
+    known = true;
     const std::uint64_t start = variable->address + module->bias;
     if (watchable(variable->kind)) {
       const std::uint64_t from = std::max(start, address);
@@ -180,6 +200,9 @@ std::vector<plan::WatchCandidate> RaceSubjects::in_word(std::uint64_t address) c
                           : pieces(from, to - from, plan::WatchSource::kChanged));
     }
     at = std::max(start + variable->size, at + 1);
+  }
+  if (!known) {
+    found.push_back({.address = address, .length = kWord, .source = plan::WatchSource::kChanged});
   }
   return found;
 }
@@ -223,7 +246,7 @@ detect::WatchSubject RaceSubjects::subject(const plan::WatchCandidate& candidate
   }
   variable.binary = module->path;
   variable.build_id = module->build_id;
-  if (const auto known = module->variables->at(candidate.address - module->bias)) {
+  if (const auto known = variable_at(*module, candidate.address - module->bias)) {
     variable.name = known->name;
     variable.type = known->type;
     variable.declared = known->declared;

@@ -51,6 +51,7 @@ class RaceSubjects {
     std::string build_id;
     std::shared_ptr<const symbols::ElfFile> file;
     std::unique_ptr<symbols::VariableIndex> variables;  // null: the C library's
+    std::vector<symbols::Variable> unnamed;             // what its code writes beside these, by address
     std::uint64_t bias = 0;
     std::uint64_t start = 0;  // of its writable segments, in the process
     std::uint64_t end = 0;
@@ -58,6 +59,8 @@ class RaceSubjects {
   void add_module(const targets::MappedBinary& binary);
   void add_variables(Module& module);
   [[nodiscard]] const Module* module_of(std::uint64_t address) const;
+  // The scalar at an address of the file; nothing: the code reaches it through registers only.
+  [[nodiscard]] static std::optional<symbols::Variable> variable_at(const Module& module, std::uint64_t address);
   [[nodiscard]] std::vector<detect::CandidateLock> locks_near(std::uint64_t address) const;
 
   symbols::Resolver& resolver_;

@@ -16,6 +16,7 @@
 #include "daemon/process_cpu.h"
 #include "daemon/symbols/access.h"
 #include "daemon/symbols/atomic_function.h"
+#include "daemon/symbols/read_modify_write.h"
 
 namespace raceguard::app {
 namespace {
@@ -89,6 +90,9 @@ detect::AccessFacts RaceWatch::facts(const events::AccessEvent& event) const {
   facts.atomic_function = std::any_of(event.stack.frames.begin(), event.stack.frames.end(), [&](const auto& frame) {
     return frame.address == code.address && !symbols::atomic_frame(frame).empty();
   });
+  if (const symbols::ElfFile* file = subjects_.file(code.binary)) {
+    facts.part_of_update = symbols::writes_what_it_read(*file, *event.instruction);
+  }
   return facts;
 }
 
