@@ -111,6 +111,20 @@ std::optional<uid_t> parse_status_uid(std::string_view text) {
   return std::nullopt;
 }
 
+namespace {
+
+// In a container with a cgroup namespace of its own the kernel tells other processes' cgroups from there:
+// "/../../system.slice/shop.service". What both share in front is not told.
+std::string_view without_climb(std::string_view path) {
+  constexpr std::string_view kClimb = "/..";
+  while (path == kClimb || path.starts_with("/../")) {
+    path.remove_prefix(kClimb.size());
+  }
+  return path.empty() ? "/" : path;
+}
+
+}  // namespace
+
 std::string parse_cgroup(std::string_view text) {
   std::string_view unified = "/";
   std::string_view systemd = "/";
@@ -122,6 +136,7 @@ std::string parse_cgroup(std::string_view text) {
     if (path.empty()) {
       continue;
     }
+    path = without_climb(path);
     if (hierarchy == "0" && controllers.empty()) {
       unified = path;
     } else if (controllers == "name=systemd") {

@@ -36,6 +36,9 @@ TEST(Cgroup, UnifiedLineOrSystemdsOwnOrAController) {
   EXPECT_EQ(parse_cgroup("9:name=systemd:/system.slice/a.service\n4:memory:/m\n0::/\n"), "/system.slice/a.service");
   EXPECT_EQ(parse_cgroup("9:name=systemd:/\n8:pids:/\n4:memory:/jobs/17\n0::/\n"), "/jobs/17");
   EXPECT_EQ(parse_cgroup("9:name=systemd:/\n0::/\n"), "/");
+  EXPECT_EQ(parse_cgroup("0::/../../system.slice/a.service\n"), "/system.slice/a.service") << "from another namespace";
+  EXPECT_EQ(parse_cgroup("0::/../..\n"), "/");
+  EXPECT_EQ(parse_cgroup("0::/..hidden/a\n"), "/..hidden/a");
   EXPECT_EQ(parse_cgroup("3:cpu,cpuacct:/x:y\n"), "/x:y");
 }
 
