@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,19 @@
 
 namespace raceguard::test {
 
+// The machine has four address registers for all: waits while another session's tests have them.
 inline kernel::Watcher open_watcher(const kernel::WatcherOptions& options = {}) {
-  auto watcher = kernel::Watcher::open(options);
-  return watcher ? std::move(*watcher) : throw std::runtime_error(watcher.error().to_string());
+  std::optional<Result<kernel::Watcher>> watcher;
+  for (int tries = 0; tries < 3; ++tries) {
+    static_cast<void>(eventually([&] {
+      watcher.emplace(kernel::Watcher::open(options));
+      return watcher->has_value() || watcher->error().code() != ErrorCode::kKernelAttach;
+    }));
+    if (watcher->has_value()) {
+      return std::move(**watcher);
+    }
+  }
+  throw std::runtime_error(watcher->error().to_string());
 }
 
 inline void require(const Result<void>& done) {

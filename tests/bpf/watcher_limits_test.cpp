@@ -171,7 +171,15 @@ UniqueFd take_register() {
   return UniqueFd(static_cast<int>(::syscall(SYS_perf_event_open, &attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC)));
 }
 
+void wait_for_all_registers() {
+  ASSERT_TRUE(eventually([] {
+    const auto watcher = kernel::Watcher::open({});
+    return watcher && watcher->slots() == RG_WATCH_SLOTS;
+  })) << "another program on this machine uses address registers";
+}
+
 TEST(WatchedRegisters, ThatOthersHaveAreToldAndTheRestIsUsed) {
+  wait_for_all_registers();
   std::vector<UniqueFd> taken;
   for (unsigned count = 1; count < RG_WATCH_SLOTS; ++count) {
     taken.push_back(take_register());
@@ -195,7 +203,7 @@ TEST(WatchedRegisters, AreFreeAgainAfterwards) {
     return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
   };
   const auto before = descriptors();
-  { const kernel::Watcher watcher = open_watcher(); }
+  wait_for_all_registers();
   EXPECT_EQ(descriptors(), before);
   std::vector<UniqueFd> taken;
   for (unsigned i = 0; i < RG_WATCH_SLOTS; ++i) {
