@@ -128,15 +128,20 @@ std::string own_name(Dwarf_Die& die) {
   return name != nullptr ? name : "";
 }
 
-void walk(Dwarf* dwarf, const WalkVisitor& visit, const WalkLimits& limits) {
+WalkResult walk(Dwarf* dwarf, const WalkVisitor& visit, const WalkLimits& limits) {
   Walker walker(visit, limits);
+  WalkResult result;
   Dwarf_CU* unit = nullptr;
   Dwarf_Die top;
+  std::uint8_t type = 0;
   // The last argument stays null: libdw would open the .dwo file that a skeleton unit names, wherever that is.
-  while (dwarf_get_units(dwarf, unit, &unit, nullptr, nullptr, &top, nullptr) == 0) {
+  while (dwarf_get_units(dwarf, unit, &unit, nullptr, &type, &top, nullptr) == 0) {
+    ++result.units;
+    result.split_units += type == DW_UT_skeleton ? 1 : 0;
     walker.children(top, {}, 0);
     walker.forget_unit();
   }
+  return result;
 }
 
 }  // namespace raceguard::symbols

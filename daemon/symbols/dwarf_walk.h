@@ -21,7 +21,12 @@ struct WalkLimits {
 // classes, unions, enumerations, typedefs); declarations included, parents first.
 using WalkVisitor = std::function<void(Dwarf_Die& die, int tag, const std::string& name)>;
 
-void walk(Dwarf* dwarf, const WalkVisitor& visit, const WalkLimits& limits = {});
+struct WalkResult {
+  std::size_t units = 0;
+  std::size_t split_units = 0;  // of these: their entries are in .dwo files, which are not read
+};
+
+WalkResult walk(Dwarf* dwarf, const WalkVisitor& visit, const WalkLimits& limits = {});
 
 // DW_AT_name, also of the declaration or the abstract instance that the entry refers to; empty: none.
 std::string own_name(Dwarf_Die& die);

@@ -10,6 +10,7 @@
 #include "daemon/symbols/debug_file.h"
 #include "daemon/symbols/demangle.h"
 #include "daemon/symbols/elf_layout.h"
+#include "daemon/symbols/frame_section.h"
 #include "daemon/symbols/name_match.h"
 #include "daemon/symbols/symbol_suggestion.h"
 #include "daemon/symbols/symbol_table.h"
@@ -29,6 +30,7 @@ struct ElfFile::Impl {
   std::unique_ptr<ByteSource> mini_debug;
   std::unique_ptr<SymbolTable> functions;
   std::unique_ptr<SymbolTable> objects;
+  std::optional<std::vector<FunctionRange>> frames;
   SearchedTables searched;  // by the load of `functions`
   // Globs that matched nothing. The suggestions of an error take 0.2 s in a large program, and a plan asks again for
   // each new process.
@@ -142,6 +144,7 @@ Result<ElfFile> ElfFile::open(const std::string& path, std::string root) {
                                              .mini_debug = nullptr,
                                              .functions = nullptr,
                                              .objects = nullptr,
+                                             .frames = std::nullopt,
                                              .searched = {},
                                              .failed = {}});
   impl->build_id = read_build_id(impl->source, impl->layout);
@@ -160,6 +163,14 @@ const std::string& ElfFile::build_id() const { return impl_->build_id; }
 std::uint64_t ElfFile::device() const { return impl_->source.device(); }
 std::uint64_t ElfFile::inode() const { return impl_->source.inode(); }
 bool ElfFile::is_go() const { return impl_->go; }
+
+const std::vector<FunctionRange>& ElfFile::frame_section() const {
+  if (!impl_->frames) {
+    impl_->frames = read_frame_section(impl_->source, impl_->layout);
+  }
+  return *impl_->frames;
+}
+
 const ByteSource& ElfFile::source() const { return impl_->source; }
 const ElfLayout& ElfFile::layout() const { return impl_->layout; }
 const ByteSource* ElfFile::debug_source() const { return impl_->find_debug(); }

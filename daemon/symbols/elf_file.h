@@ -17,6 +17,7 @@
 namespace raceguard::symbols {
 
 class ElfLayout;
+struct FunctionRange;
 enum class SymbolClass : std::uint8_t;
 
 class ElfFile {
@@ -59,6 +60,9 @@ class ElfFile {
   [[nodiscard]] Bytes read_code(std::uint64_t address, std::uint64_t size) const;
   // Where the function's bytes end: by its size, or else by the next symbol, 4 KiB on at most.
   [[nodiscard]] std::uint64_t function_end(const Symbol& function) const;
+
+  // The entries of .eh_frame by address, read on first use; frame_table.h finds functions faster where it can.
+  [[nodiscard]] const std::vector<FunctionRange>& frame_section() const;
 
   [[nodiscard]] const ByteSource& source() const;
   [[nodiscard]] const ElfLayout& layout() const;

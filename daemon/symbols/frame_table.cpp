@@ -4,18 +4,17 @@
 #include <elf.h>
 
 #include <algorithm>
-#include <string_view>
 
 #include "daemon/symbols/elf_file.h"
 #include "daemon/symbols/elf_layout.h"
+#include "daemon/symbols/frame_section.h"
 
 namespace raceguard::symbols {
 namespace {
 
-// DW_EH_PE_*: the low half says the size, the high half what the value is relative to.
+// DW_EH_PE_*, see frame_section.h.
 constexpr std::uint8_t kUdata4 = 0x03;
 constexpr std::uint8_t kDataRelativeSdata4 = 0x3b;
-constexpr std::uint8_t kFormatMask = 0x0f;
 constexpr std::uint64_t kMaxEntries = 4U << 20U;
 
 struct Header {
@@ -61,73 +60,6 @@ std::optional<Table> find_table(const ElfFile& file) {
   return std::nullopt;
 }
 
-// Reads the fields of a common information entry; what is out of range reads as 0.
-class Cursor {
- public:
-  explicit Cursor(const Bytes& bytes) : bytes_(bytes) {}
-  std::uint8_t byte() { return at_ < bytes_.size() ? static_cast<std::uint8_t>(bytes_[at_++]) : std::uint8_t{0}; }
-  void skip_leb() {
-    while ((byte() & 0x80U) != 0) {
-    }
-  }
-  std::string_view string() {
-    const std::size_t start = at_;
-    while (byte() != 0) {
-    }
-    return {reinterpret_cast<const char*>(bytes_.data()) + start, at_ > start ? at_ - start - 1 : 0};
-  }
-
- private:
-  const Bytes& bytes_;
-  std::size_t at_ = 0;
-};
-
-// How the description's addresses are written, by the augmentation of its common entry; nothing if that says nothing.
-std::optional<std::uint8_t> address_encoding(const ByteSource& source, std::uint64_t common_offset) {
-  constexpr std::uint64_t kEnough = 64;  // version, augmentation, alignments, return register
-  constexpr std::uint64_t kLengthAndId = 8;
-  if (common_offset >= source.size()) {
-    return std::nullopt;
-  }
-  const auto bytes = source.read(common_offset, std::min(kEnough, source.size() - common_offset));
-  if (!bytes || bytes->size() <= kLengthAndId) {
-    return std::nullopt;
-  }
-  const Bytes body(bytes->begin() + kLengthAndId, bytes->end());
-  Cursor cursor(body);
-  const std::uint8_t version = cursor.byte();
-  const std::string_view augmentation = cursor.string();
-  if ((version != 1 && version != 3) || !augmentation.starts_with('z')) {
-    return std::nullopt;
-  }
-  for (int field = 0; field < 4; ++field) {
-    cursor.skip_leb();  // code alignment, data alignment, return register, length of the augmentation's data
-  }
-  for (const char letter : augmentation.substr(1)) {
-    switch (letter) {
-      case 'R':
-        return cursor.byte();
-      case 'L':
-        cursor.byte();
-        break;
-      case 'P': {
-        const std::uint8_t encoding = cursor.byte() & kFormatMask;
-        const int size = encoding == 0x00 || encoding == 0x04 || encoding == 0x0c ? 8 : 4;
-        for (int i = 0; i < size; ++i) {
-          cursor.byte();
-        }
-        break;
-      }
-      case 'S':
-      case 'B':
-        break;
-      default:
-        return std::nullopt;
-    }
-  }
-  return std::nullopt;
-}
-
 std::optional<std::uint64_t> range_length(const ElfFile& file, std::uint64_t description) {
   struct Start {
     std::uint32_t length, common;  // `common`: bytes back from here to the common entry
@@ -140,17 +72,22 @@ std::optional<std::uint64_t> range_length(const ElfFile& file, std::uint64_t des
   }
   const auto encoding = address_encoding(file.source(), common_from - start->common);
   const std::uint64_t fields = *offset + sizeof(Start);
-  switch (encoding ? *encoding & kFormatMask : -1) {
-    case 0x03:  // udata4
-    case 0x0b:  // sdata4
+  switch (encoding ? encoded_size(*encoding) : 0) {
+    case 4:
       return file.source().read_struct<std::uint32_t>(fields + sizeof(std::uint32_t));
-    case 0x00:  // absptr
-    case 0x04:  // udata8
-    case 0x0c:  // sdata8
+    case 8:
       return file.source().read_struct<std::uint64_t>(fields + sizeof(std::uint64_t));
     default:
       return std::nullopt;
   }
+}
+
+std::optional<FunctionRange> range_in(const std::vector<FunctionRange>& ranges, std::uint64_t address) {
+  const auto after = std::ranges::upper_bound(ranges, address, {}, &FunctionRange::start);
+  if (after == ranges.begin() || address >= std::prev(after)->end) {
+    return std::nullopt;
+  }
+  return *std::prev(after);
 }
 
 }  // namespace
@@ -158,7 +95,7 @@ std::optional<std::uint64_t> range_length(const ElfFile& file, std::uint64_t des
 std::optional<FunctionRange> frame_range(const ElfFile& file, std::uint64_t address) {
   const auto table = find_table(file);
   if (!table) {
-    return std::nullopt;
+    return range_in(file.frame_section(), address);
   }
   std::uint64_t low = 0;  // entries before `low` start at or below the address, those from `high` on above it
   std::uint64_t high = table->count;
@@ -189,6 +126,9 @@ std::vector<std::uint64_t> frame_starts(const ElfFile& file) {
   const auto table = find_table(file);
   const auto bytes = table ? table->source->read(table->offset, table->count * sizeof(Entry)) : std::nullopt;
   if (!bytes) {
+    for (const FunctionRange& range : file.frame_section()) {
+      starts.push_back(range.start);
+    }
     return starts;
   }
   starts.reserve(table->count);

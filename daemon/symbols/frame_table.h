@@ -7,17 +7,15 @@
 #include <optional>
 #include <vector>
 
+#include "daemon/symbols/frame_section.h"
+
 namespace raceguard::symbols {
 
 class ElfFile;
 
-struct FunctionRange {
-  std::uint64_t start = 0;  // virtual addresses in the file
-  std::uint64_t end = 0;    // behind the last byte
-};
-
-// The entry that holds `address`, by binary search in the file: no table is read into memory. Nothing: no such entry,
-// or the table is missing, or is not of the form that GNU ld, gold and lld write (sorted, 4 bytes, relative to itself).
+// The entry that holds `address`, by binary search in the file: no table is read into memory. Where the table is
+// missing (gcc links static programs without) or not of the form that GNU ld, gold and lld write (sorted, 4 bytes,
+// relative to itself), from all entries of .eh_frame, which are then kept with the file. Nothing: no such entry.
 std::optional<FunctionRange> frame_range(const ElfFile& file, std::uint64_t address);
 
 // The starts of all entries, ascending; empty: no such table.

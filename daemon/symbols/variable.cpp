@@ -20,6 +20,7 @@ namespace raceguard::symbols {
 struct VariableIndex::Impl {
   const ElfFile* file = nullptr;
   DwarfFile dwarf;
+  std::string why_no_types;  // empty: there are types
   TypeIndex types;
   TypeReader reader{types};
   VariableLayout layout{reader};
@@ -42,7 +43,11 @@ Result<VariableIndex> VariableIndex::build(const ElfFile& file, std::uint64_t ma
   impl->file = &file;
   impl->dwarf = DwarfFile::open(file, ".debug_info", max_debug_bytes);
   if (impl->dwarf.get() != nullptr) {
-    impl->found = scan_dwarf(file, impl->dwarf.get(), impl->types, impl->layout, impl->reader);
+    DwarfScan scan = scan_dwarf(file, impl->dwarf.get(), impl->types, impl->layout, impl->reader);
+    impl->found = std::move(scan.found);
+    impl->why_no_types = scan.all_split ? file.path() + " has split DWARF, and .dwo files are not read" : "";
+  } else {
+    impl->why_no_types = impl->dwarf.why_not();
   }
   add_symbols(file, impl->found);
   for (const FoundVariable& one : impl->found) {
@@ -59,13 +64,13 @@ VariableIndex::VariableIndex(VariableIndex&&) noexcept = default;
 VariableIndex& VariableIndex::operator=(VariableIndex&&) noexcept = default;
 VariableIndex::~VariableIndex() = default;
 
-bool VariableIndex::has_types() const { return impl_->dwarf.get() != nullptr; }
-const std::string& VariableIndex::why_no_types() const { return impl_->dwarf.why_not(); }
+bool VariableIndex::has_types() const { return impl_->why_no_types.empty(); }
+const std::string& VariableIndex::why_no_types() const { return impl_->why_no_types; }
 const std::vector<Variable>& VariableIndex::globals() const { return impl_->globals; }
 
 Result<Variable> VariableIndex::find(const std::string& path) const {
   const VariablePath wanted = parse_variable_path(path);
-  const auto found = look_up(*impl_->file, impl_->found, wanted, impl_->dwarf.why_not());
+  const auto found = look_up(*impl_->file, impl_->found, wanted, impl_->why_no_types);
   if (!found) {
     return tl::unexpected(found.error());
   }
@@ -74,7 +79,7 @@ Result<Variable> VariableIndex::find(const std::string& path) const {
     if (!wanted.steps.empty()) {
       return fail(ErrorCode::kSymbolNotFound,
                   fmt::format("cannot follow \"{}\" behind \"{}\": its type is unknown, {}", wanted.steps.front(),
-                              variable.variable.name, impl_->dwarf.why_not()),
+                              variable.variable.name, impl_->why_no_types),
                   "Name the whole variable, or install the debug symbols.");
     }
     return variable.variable;
@@ -122,7 +127,7 @@ std::optional<Variable> VariableIndex::at(std::uint64_t address) const {
 }
 
 Result<Variable> VariableIndex::member(const std::string& type, const std::string& path) const {
-  const auto named = find_type(impl_->types, type, impl_->dwarf.why_not());
+  const auto named = find_type(impl_->types, type, impl_->why_no_types);
   if (!named) {
     return tl::unexpected(named.error());
   }

@@ -83,11 +83,12 @@ void sort_and_merge(std::vector<FoundVariable>& found) {
 
 }  // namespace
 
-std::vector<FoundVariable> scan_dwarf(const ElfFile& file, Dwarf* dwarf, TypeIndex& types, const VariableLayout& layout,
-                                      const TypeReader& reader) {
+DwarfScan scan_dwarf(const ElfFile& file, Dwarf* dwarf, TypeIndex& types, const VariableLayout& layout,
+                     const TypeReader& reader) {
   const WritableMemory memory(file);
-  std::vector<FoundVariable> found;
-  walk(dwarf, [&](Dwarf_Die& die, int tag, const std::string& name) {
+  DwarfScan result;
+  std::vector<FoundVariable>& found = result.found;
+  const WalkResult walked = walk(dwarf, [&](Dwarf_Die& die, int tag, const std::string& name) {
     if (tag == DW_TAG_variable) {
       const auto location = fixed_location(die);
       if (!location || (!location->thread_local_storage && !memory.is_mapped(location->address))) {
@@ -122,7 +123,8 @@ std::vector<FoundVariable> scan_dwarf(const ElfFile& file, Dwarf* dwarf, TypeInd
     }
   }
   sort_and_merge(found);
-  return found;
+  result.all_split = walked.units != 0 && walked.split_units == walked.units;
+  return result;
 }
 
 void add_symbols(const ElfFile& file, std::vector<FoundVariable>& found) {

@@ -19,9 +19,14 @@ struct FoundVariable {
   Dwarf_Die die{};    // addr is null: from the symbol table
 };
 
-// Fills `types`, which `reader` and `layout` look into; by address.
-std::vector<FoundVariable> scan_dwarf(const ElfFile& file, Dwarf* dwarf, TypeIndex& types, const VariableLayout& layout,
-                                      const TypeReader& reader);
+struct DwarfScan {
+  std::vector<FoundVariable> found;  // by address
+  bool all_split = false;            // every unit's entries are in a .dwo file
+};
+
+// Fills `types`, which `reader` and `layout` look into.
+DwarfScan scan_dwarf(const ElfFile& file, Dwarf* dwarf, TypeIndex& types, const VariableLayout& layout,
+                     const TypeReader& reader);
 
 // Adds the data objects of the symbol tables that stand where `found` has nothing; keeps the order.
 void add_symbols(const ElfFile& file, std::vector<FoundVariable>& found);

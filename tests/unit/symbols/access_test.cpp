@@ -123,11 +123,12 @@ TEST(DecodeAccess, RefusesWhatIsNoInstruction) {
   EXPECT_FALSE(decode_access(cut, 0));
 }
 
-// The same code with symbols and without.
+// The same code with symbols and without, dynamic and static.
 class AccessBefore : public testing::TestWithParam<const char*> {
  protected:
   ElfFile file = open_program(GetParam());
-  ElfFile named = open_program("accesses");
+  bool is_stripped = std::string(GetParam()).ends_with("_stripped");
+  ElfFile named = open_program(std::string(GetParam()).starts_with("accesses_static") ? "accesses_static" : "accesses");
   std::uint64_t address(const std::string& name) { return only_function(named, name).address; }
 };
 
@@ -139,7 +140,7 @@ TEST_P(AccessBefore, FindsTheInstructionThatEndsThere) {
   EXPECT_THAT(store->text, HasSubstr("mov [0x"));
   EXPECT_EQ(store->accesses.at(0).mode, AccessMode::kWrite);
   EXPECT_EQ(file.name_data(static_cast<std::uint64_t>(store->accesses[0].where.displacement)),
-            std::string(GetParam()) == "accesses" ? "cell" : "");
+            is_stripped ? "" : "cell");
   EXPECT_EQ(function_start(file, start + 5), start);
   EXPECT_FALSE(access_before(file, start + 7)) << "inside the instruction";
   EXPECT_FALSE(access_before(file, start + 4)) << "behind endbr64";
@@ -181,7 +182,9 @@ TEST_P(AccessBefore, KnowsRepeatedInstructionsByTheirOwnAddress) {
   EXPECT_EQ((*candidates)[1].address, both);
 }
 
-INSTANTIATE_TEST_SUITE_P(Programs, AccessBefore, testing::Values("accesses", "accesses_stripped"));
+INSTANTIATE_TEST_SUITE_P(Programs, AccessBefore,
+                         testing::Values("accesses", "accesses_stripped", "accesses_static",
+                                         "accesses_static_stripped"));
 
 }  // namespace
 }  // namespace raceguard::symbols

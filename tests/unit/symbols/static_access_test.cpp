@@ -65,6 +65,7 @@ TEST_P(StaticAccesses, BecomeVariablesWhereNothingNamesThem) {
 
 INSTANTIATE_TEST_SUITE_P(Builds, StaticAccesses,
                          testing::Values(std::pair("variables_O2_stripped", "variables_O2"),
+                                         std::pair("variables_static_stripped", "variables_static"),
                                          std::pair("variables_dwarf4", "variables_dwarf4"),
                                          std::pair("variables_static", "variables_static")));
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 #include "daemon/symbols/variable.h"
 #include "daemon/symbols/variable_path.h"
 #include "tests/unit/symbols/programs.h"
@@ -256,6 +258,27 @@ TEST(VariablesWithoutDwarf, AreFewInAStrippedProgram) {
   EXPECT_FALSE(program.index.has_types());
   EXPECT_FALSE(program.index.find("counter"));
   EXPECT_THAT(program.failure("counter"), HasSubstr("no .debug_info"));
+}
+
+TEST(VariablesWithoutDwarf, SayThatItIsSplit) {
+  const Indexed program("variables_split");
+  EXPECT_FALSE(program.index.has_types());
+  EXPECT_THAT(program.index.why_no_types(), HasSubstr("split"));
+  EXPECT_EQ(program.find("counter").kind, VariableKind::kUnknown);
+}
+
+// What dwz leaves behind, without the file that it moved common parts to.
+TEST(VariablesWithoutDwarf, SayThatASharedFileIsMissing) {
+  const ScratchDirectory scratch;
+  const std::string link = scratch.path() / "link";
+  const std::string linked = scratch.path() / "linked";
+  std::ofstream(link, std::ios::binary) << "/dev/shared.debug" << std::string("\0\x12\x34\x56\x78", 5);
+  run({"objcopy", "--add-section", ".gnu_debugaltlink=" + link, program_path("variables_O2"), linked});
+  const ElfFile file = *ElfFile::open(linked);
+  const VariableIndex index = std::move(*VariableIndex::build(file, kLimit));
+  EXPECT_FALSE(index.has_types());
+  EXPECT_THAT(index.why_no_types(), AllOf(HasSubstr("/dev/shared.debug"), HasSubstr("12345678")));
+  EXPECT_TRUE(index.find("counter"));
 }
 
 TEST(VariablesWithDebugFile, ReadTypesFromIt) {
