@@ -68,13 +68,14 @@ def examine(program, build, chosen, deadline):
         return None
     binary = chosen.build / "tests/programs" / program.kind / f"{program.name}.{build}"
     if not binary.exists():
-        return judgement.Judgement(judgement.Cell.NO_REPORT, False, f"{binary} is not built"), 0, ""
+        missing = recording.Recording(None, 0, f"{binary} is not built", "")
+        return judgement.Judgement(judgement.Cell.NO_REPORT, False, missing.output), missing
     seconds = chosen.racy_seconds if program.racy else chosen.free_seconds
     done = recording.run(binary, chosen.build / "bin/raceguardctl", seconds, program.racy, chosen.record_option)
     verdict = judgement.judge(program, build, done.report)
     if done.program_failed:
         verdict = judgement.Judgement(judgement.Cell.NO_REPORT, False, done.program_failed)
-    return verdict, done.seconds, done.output
+    return verdict, done
 
 
 def skip_reason(chosen):
@@ -86,10 +87,10 @@ def skip_reason(chosen):
 
 
 def show_misses(misses):
-    for name, verdict, output in misses:
+    for name, verdict, done in misses:
         print(f"\nMISS {name}: {verdict.why}")
-        for line in output.strip().splitlines()[-40:]:
-            print(f"    | {line[:240]}")
+        for line in judgement.explain(done.report) if done.report else done.output.splitlines()[-40:]:
+            print(f"    | {line[:400]}")
 
 
 def main():
@@ -109,16 +110,16 @@ def main():
             if job.result() is None:
                 not_run.append(name)
                 continue
-            verdict, seconds, output = job.result()
+            verdict, done = job.result()
             results.append((program, verdict))
-            print(f"{'ok  ' if verdict.good else 'MISS'} {program.kind} {name:38} {seconds:6.1f} s  {verdict.cell.value}", flush=True)
+            print(f"{'ok  ' if verdict.good else 'MISS'} {program.kind} {name:38} {done.seconds:6.1f} s  {verdict.cell.value}", flush=True)
             if not verdict.good:
-                misses.append((name, verdict, output))
+                misses.append((name, verdict, done))
             if chosen.keep:
                 chosen.keep.mkdir(parents=True, exist_ok=True)
-                (chosen.keep / f"{name}.txt").write_text(output)
+                (chosen.keep / f"{name}.txt").write_text(done.output)
             details.append({"program": program.name, "build": build, "oracle": program.kind, "cell": verdict.cell.value,
-                            "good": verdict.good, "seconds": round(seconds, 2), "why": verdict.why})
+                            "good": verdict.good, "seconds": round(done.seconds, 2), "why": verdict.why})
     show_misses(misses)
     print(f"\n{judgement.matrix(results)}\n")
     for name in not_run:

@@ -3,7 +3,6 @@
 import dataclasses
 import enum
 import os
-import re
 
 
 class Cell(enum.Enum):
@@ -23,11 +22,8 @@ class Judgement:
 
 
 def frames(site):
-    """(file, line) of a site and, behind it, of its stack; frames without are left out."""
-    for frame in [site, *site.get("stack", [])]:
-        if isinstance(frame, str):
-            at = re.search(r"([^\s:()]+):(\d+)", frame)
-            frame = {"file": at.group(1), "line": int(at.group(2))} if at else {}
+    """(file, line), the innermost first: of what was inlined at the site, of the site's function, of its callers."""
+    for frame in [*site.get("inlined", []), site, *site.get("stack", [])]:
         if frame.get("file") and frame.get("line"):
             yield frame["file"], frame["line"]
 
@@ -50,12 +46,15 @@ def objection(program, variant, finding):
     if not program.names(name):
         return f"variable {name or '(none)'} instead of {' or '.join(program.variables)}"
     lines = [line_in_program(program, site) for site in finding.get("sites", [])]
+    if finding["verdict"] == "likely" and len(lines) == 1 and program.marks.get(lines[0]):
+        return ""  # the value changed and nobody was seen: one side is all that can be told
     if len(lines) != 2 or not program.races(*lines):
         return f"lines {lines} are no pair of the oracle's"
     return ""
 
 
 def describe(finding):
+    """One line for people."""
     sites = " and ".join(f"{site.get('function') or '?'} ({os.path.basename(site.get('file') or '?')}:{site.get('line') or '?'}, "
                          f"{site.get('access', '?')})" for site in finding.get("sites", []))
     return f"{finding.get('verdict')} on {finding.get('variable', {}).get('name') or '?'}: {sites}"
@@ -66,7 +65,7 @@ def judge(program, variant, report):
     if report is None:
         return Judgement(Cell.NO_REPORT, False, "no report")
     claims = [finding for finding in report["findings"]
-              if finding["verdict"] in ("proven", "likely") and not finding.get("suppressed")]
+              if finding["verdict"] in ("proven", "likely") and not finding.get("suppressed_by")]
     for finding in claims:
         against = objection(program, variant, finding)
         if against:
@@ -79,6 +78,20 @@ def judge(program, variant, report):
         return Judgement(Cell.NOTHING, True)
     doubtful = [describe(finding) for finding in report["findings"]]
     return Judgement(Cell.NOTHING, False, "nothing was found" + (f" but {'; '.join(doubtful)}" if doubtful else ""))
+
+
+def explain(report):
+    """What was reported, for the list of misses: every finding with what its verdict rests and hangs on, and the sums."""
+    for finding in report["findings"]:
+        yield f"{describe(finding)} x{finding.get('count', '?')}"
+        yield from (f"    {finding[key]}" for key in ("because", "caveat") if finding.get(key))
+        for site in finding.get("sites", []):
+            yield f"    {site.get('instruction')}"
+            yield from (f"        {frame.get('function') or frame.get('address')} {frame.get('file') or frame.get('binary')}:{frame.get('line')}"
+                        for frame in [*site.get("inlined", []), site, *site.get("stack", [])[1:]][:7])
+    for key in ("coverage", "judged", "cost", "drops", "notes"):
+        if report.get(key):
+            yield f"{key}: " + str(report[key]).replace("'", "").strip("{}[]")
 
 
 def matrix(results):

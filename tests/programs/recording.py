@@ -12,7 +12,7 @@ import time
 class Recording:
     report: dict | None  # decoded
     seconds: float       # of record, with its start
-    output: str          # of record, for the list of misses
+    output: str          # of record, all of it
     program_failed: str  # how the program ended before its time; empty: it did not
 
 
@@ -51,8 +51,21 @@ def command_line(ctl, pid, seconds, until_proven, more=()):
     return [str(ctl), "record", "-p", str(pid), "-d", f"{seconds:g}s", "-o", "json", *(["--until-proven"] if until_proven else []), *more]
 
 
+REGISTERS_TAKEN = "RG-A104"  # the address registers are the machine's: another recorder, or a debugger, may have them all
+PATIENCE_SECONDS = 120
+
+
 def timed_record(ctl, pid, seconds, until_proven, more=()):
-    """One recording of a running process."""
+    """One recording of a running process, once address registers are free."""
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        done = record_once(ctl, pid, seconds, until_proven, more)
+        if done.report is not None or REGISTERS_TAKEN not in done.output or time.monotonic() > patience:
+            return done
+        time.sleep(0.2)
+
+
+def record_once(ctl, pid, seconds, until_proven, more):
     command = command_line(ctl, pid, seconds, until_proven, more)
     start = time.monotonic()
     try:
@@ -62,7 +75,7 @@ def timed_record(ctl, pid, seconds, until_proven, more=()):
             return output.decode(errors="replace") if isinstance(output, bytes) else output or ""
         done = subprocess.CompletedProcess(command, -1, text(late.stdout), text(late.stderr) + "record did not end in time")
     took = time.monotonic() - start
-    output = f"{' '.join(command)}\nexit status {done.returncode}\n{done.stderr[-4000:]}\n{done.stdout[-6000:]}"
+    output = f"{' '.join(command)}\nexit status {done.returncode}\n{done.stderr}\n{done.stdout}"
     return Recording(decoded(done.stdout), took, output, "")
 
 
@@ -83,7 +96,7 @@ def recording_meanwhile(ctl, pid, seconds):
 
 def run(binary, ctl, seconds, until_proven, more=()):
     """Starts the program, records it, ends it. `seconds` is the longest time of the recording."""
-    with running([binary, f"{seconds + 90:.0f}"]) as process:
+    with running([binary, f"{seconds + PATIENCE_SECONDS + 60:.0f}"]) as process:
         done = timed_record(ctl, process.pid, seconds, until_proven, more)
         failed = f"the program ended with status {process.returncode}" if process.poll() is not None else ""
     return dataclasses.replace(done, program_failed=failed)

@@ -77,7 +77,9 @@ class Judging(unittest.TestCase):
         in_library = {"function": "memcpy", "file": None, "line": None,
                       "stack": [{"function": "memcpy"}, {"function": "f", "file": "/src/racy/sample.c", "line": WRITE}]}
         self.assertTrue(self.judged(finding(site(READ), in_library)).good)
-        self.assertTrue(self.judged(finding(site(READ), {"stack": ["memcpy", f"f /src/racy/sample.c:{WRITE}"]})).good)
+        inlined = {**site(OTHER), "inlined": [{"function": "std::vector::size", "file": "/usr/include/vector", "line": OTHER},
+                                              {"function": "worker", "file": "/src/racy/sample.c", "line": READ}]}
+        self.assertTrue(self.judged(finding(inlined, site(WRITE))).good)
 
     def test_heap_word(self):
         self.assertTrue(self.judged(finding(site(READ), site(WRITE), name="heap word 0x55d0c8")).good)
@@ -90,6 +92,11 @@ class Judging(unittest.TestCase):
 
     def test_likely_only(self):
         self.assertEqual(self.judged(finding(site(READ), site(WRITE), "likely")).cell, Cell.LIKELY)
+
+    def test_value_change_has_one_side(self):
+        race, change = finding(site(READ), site(WRITE)), finding(site(READ), site(WRITE), "likely")
+        self.assertTrue(self.judged(race, {**change, "sites": [site(READ)]}).good)
+        self.assertIs(self.judged(race, {**change, "sites": [site(OTHER)]}).cell, Cell.ELSEWHERE)
 
     def test_nothing(self):
         missed = self.judged(finding(site(READ), site(WRITE), "info"))

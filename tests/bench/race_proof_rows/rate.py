@@ -11,7 +11,7 @@ def one(chosen, rate):
     """Seconds from the start of record to its end with a proof; None: none within the longest time."""
     counter = chosen.build / "tests/programs/rate/paced_counter"
     longest = max(5, LONGEST_SECONDS * min(1, chosen.scale))
-    with recording.running([counter, round(longest) + 90, rate]) as process:
+    with recording.running([counter, round(longest) + recording.PATIENCE_SECONDS + 60, rate]) as process:
         done = recording.timed_record(chosen.build / "bin/raceguardctl", process.pid, longest, until_proven=True)
     if done.report is None:
         raise RuntimeError(f"raceguardctl record gave no report: {done.output}")
