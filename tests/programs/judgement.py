@@ -42,9 +42,8 @@ def objection(program, variant, finding):
         return "the program is free of races"
     if variant == "O2-stripped":
         return ""  # no names and no lines to go by
-    name = finding.get("variable", {}).get("name", "")
-    if not program.names(name):
-        return f"variable {name or '(none)'} instead of {' or '.join(program.variables)}"
+    if not program.names(finding["variable"]):
+        return f"variable {finding['variable']['name']} instead of {' or '.join(program.variables)}"
     lines = [line_in_program(program, site) for site in finding.get("sites", [])]
     if finding["verdict"] == "likely" and len(lines) == 1 and program.marks.get(lines[0]):
         return ""  # the value changed and nobody was seen: one side is all that can be told
@@ -57,7 +56,7 @@ def describe(finding):
     """One line for people."""
     sites = " and ".join(f"{site.get('function') or '?'} ({os.path.basename(site.get('file') or '?')}:{site.get('line') or '?'}, "
                          f"{site.get('access', '?')})" for site in finding.get("sites", []))
-    return f"{finding.get('verdict')} on {finding.get('variable', {}).get('name') or '?'}: {sites}"
+    return f"{finding.get('verdict')} on {finding['variable']['name']}: {sites}"
 
 
 def judge(program, variant, report):

@@ -39,11 +39,11 @@ class Program:
         return {".c": "C", ".cpp": "C++", ".rs": "Rust"}[self.source.suffix]
 
     def names(self, variable):
-        """Whether the oracle's variable goes by this name: brackets are no pattern, and "heap" may say more."""
+        """Whether a finding's variable is the oracle's. Brackets are no pattern; heap is what belongs to no binary."""
         def fits(pattern):
             if pattern == "heap":
-                return re.match(r"heap\b", variable) is not None
-            return fnmatch.fnmatchcase(variable, re.sub(r"\[(?=[^\]]*\])", "[[]", pattern))
+                return variable.get("binary") is None
+            return fnmatch.fnmatchcase(variable["name"], re.sub(r"\[(?=[^\]]*\])", "[[]", pattern))
         return any(fits(pattern) for pattern in self.variables)
 
     def races(self, line, other_line):

@@ -46,8 +46,8 @@ def site(line, file="/src/racy/sample.c", stack=()):
     return {"function": "f", "file": file, "line": line, "access": "write", "stack": list(stack)}
 
 
-def finding(first, second, verdict="proven", name="table[3].hits"):
-    return {"verdict": verdict, "kind": "data_race", "variable": {"name": name}, "sites": [first, second]}
+def finding(first, second, verdict="proven", name="table[3].hits", binary="/build/sample.O2-g"):
+    return {"verdict": verdict, "kind": "data_race", "variable": {"name": name, "binary": binary}, "sites": [first, second]}
 
 
 class Judging(unittest.TestCase):
@@ -82,8 +82,8 @@ class Judging(unittest.TestCase):
         self.assertTrue(self.judged(finding(inlined, site(WRITE))).good)
 
     def test_heap_word(self):
-        self.assertTrue(self.judged(finding(site(READ), site(WRITE), name="heap word 0x55d0c8")).good)
-        self.assertFalse(self.judged(finding(site(READ), site(WRITE), name="heaped")).good)
+        self.assertTrue(self.judged(finding(site(READ), site(WRITE), name="word at 0x55d0c8", binary=None)).good)
+        self.assertFalse(self.judged(finding(site(READ), site(WRITE), name="word at 0x55d0c8")).good)
 
     def test_stripped_needs_no_names(self):
         nameless = {"verdict": "proven", "variable": {"name": "0x4010"}, "sites": [{"function": None}, {"function": None}]}
