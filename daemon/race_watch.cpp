@@ -2,6 +2,7 @@
 #include "daemon/race_watch.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ constexpr std::int64_t kLookPeriodNs = 10 * kNsPerMs;   // reading what an armed
 constexpr std::int64_t kFollowPeriodNs = kNsPerSecond;  // new mappings
 constexpr std::int64_t kActivityPeriodNs = 500 * kNsPerMs;
 constexpr std::int64_t kActivityRest = 20;     // times as long as a snapshot took: 5 % of our own time at most
+constexpr std::uint64_t kBesideLock = 64;      // bytes on either side of a contended lock
 constexpr double kHoldShare = 0.6;             // of the budget; the rest is for the hits
 constexpr double kSavingsNs = 5.0 * kNsPerMs;  // tokens that may be saved for a burst of hits
 constexpr unsigned kMostHitsAtOnce = 64;       // per CPU and slot
@@ -142,6 +144,24 @@ Result<void> RaceWatch::start() {
   cpu_at_start_ns_ = process_cpu_ns(id_.pid);
   const double holds_a_second = options_.budget * kHoldShare * kNsPerSecond / static_cast<double>(options_.hold_ns);
   return registers_.watcher.set_hold_interval(static_cast<std::int64_t>(kNsPerSecond / holds_a_second));
+}
+
+// The words around it, but for the lock's own: what it guards often lies beside it in one object.
+void RaceWatch::add_lock(detect::CandidateLock lock) {
+  constexpr std::uint64_t kWord = 8;
+  const std::uint64_t begin = (lock.address - std::min(lock.address, kBesideLock)) & ~(kWord - 1);
+  const std::uint64_t end = lock.address + sizeof(pthread_mutex_t) + kBesideLock;
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  for (std::uint64_t word = begin; options_.automatic && word < end; word += kWord) {
+    if (word + kWord > lock.address && word < lock.address + sizeof(pthread_mutex_t)) {
+      continue;
+    }
+    for (plan::WatchCandidate candidate : subjects_.in_word(word)) {
+      candidate.source = plan::WatchSource::kNearLock;
+      rotation_.offer(candidate, now_ns);
+    }
+  }
+  subjects_.add_lock(std::move(lock));
 }
 
 Result<void> RaceWatch::follow_process() {

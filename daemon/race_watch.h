@@ -58,8 +58,8 @@ class RaceWatch {
   // Gives the registers back; the next step() takes them again.
   [[nodiscard]] Result<void> pause();
 
-  // A lock that the contention watch saw, as a candidate for what guards a variable.
-  void add_lock(detect::CandidateLock lock) { subjects_.add_lock(std::move(lock)); }
+  // A lock that the contention watch saw: what guards a variable, and a sign of shared words beside it.
+  void add_lock(detect::CandidateLock lock);
   // Addresses that a guarded function was called with (objects), and other hints.
   bool offer(const plan::WatchCandidate& candidate) { return rotation_.offer(candidate, clock_.monotonic_ns()); }
   void withdraw(std::uint64_t address) { rotation_.withdraw(address); }
