@@ -32,6 +32,29 @@ std::string policy_line(const Doc& policy, const Style& style) {
   return text;
 }
 
+std::string watch_lines(const Doc& watch, const Style& style) {
+  if (!watch.flag("wanted")) {
+    return {};
+  }
+  if (watch.has("trouble")) {
+    return line("races", style.paint("not searched: ", Tone::kBad) + watch.text("trouble"));
+  }
+  std::string text =
+      line("races", fmt::format("{}, {} holds ({} in all)", plural(watch.number("registers"), "address register"),
+                                count(watch.number("holds")), duration(watch.number("hold_seconds"))));
+  for (const Doc& guard : watch.list("guards")) {
+    const Doc coverage = guard.at("coverage");
+    text += line("", fmt::format("{}: {} proven, {} likely; {} of {} looked at in {}", guard.text("guard"),
+                                 count(guard.at("races").number("proven")), count(guard.at("races").number("likely")),
+                                 percent(coverage.number("ratio")), plural(coverage.number("variables"), "variable"),
+                                 plural(guard.number("processes"), "process")));
+    for (const Doc& note : guard.list("notes")) {
+      text += wrap("note: " + note.text(), style.width, 11);
+    }
+  }
+  return text;
+}
+
 std::string evidence_line(const Doc& evidence, const Style& style) {
   std::string text = plural(evidence.number("records"), "record");
   if (const double pending = evidence.number("pending"); pending > 0) {
@@ -74,6 +97,7 @@ std::string status_text(const Doc& document, const Style& style) {
                                    duration(document.at("loop").number("longest_tick_seconds"))));
   text += line("kernel", document.at("kernel").flag("uprobe_multi") ? "probes by uprobe_multi"
                                                                     : "probes by single perf events (no uprobe_multi)");
+  text += watch_lines(document.at("watch"), style);
   for (const Doc& omission : document.list("omissions")) {
     text += wrap(fmt::format("not watched: {} of {}: {}", omission.text("what"), omission.text("guard"),
                              omission.text("reason")),
@@ -106,7 +130,16 @@ std::string targets_text(const Doc& document, const Style& style) {
 std::string findings_text(const Doc& document, const Style& style) {
   std::string text;
   for (const Doc& finding : document.list("findings")) {
-    std::string kind = finding.text("kind");
+    const std::string kind = finding.text("kind");
+    if (kind == "data_race") {
+      text += race_text(finding, style);
+      text +=
+          style.paint(fmt::format("  id {}, in process {:.0f} of {}, last seen {}", finding.text("id"),
+                                  finding.number("pid"), finding.text("guard"), age_of(document, finding, "last_seen")),
+                      Tone::kDim) +
+          "\n\n";
+      continue;
+    }
     text += style.paint(fmt::format("{} ({}) {} in {}", measured_name(kind), finding.text("verdict"),
                                     finding.text("subject"), finding.text("guard")),
                         Tone::kBold);
@@ -114,7 +147,13 @@ std::string findings_text(const Doc& document, const Style& style) {
                         plural(finding.number("count"), "time"), age_of(document, finding, "last_seen"),
                         age_of(document, finding, "first_seen"));
   }
-  return text.empty() ? "no findings\n" : text;
+  if (text.empty()) {
+    text = "no findings\n";
+  }
+  if (const double suppressed = document.number("suppressed"); suppressed > 0) {
+    text += fmt::format("{} suppressed\n", plural(suppressed, "finding"));
+  }
+  return text;
 }
 
 }  // namespace raceguard::ctl

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/export/json_parts.h"
+#include "daemon/export/race_views.h"
 #include "daemon/export/snapshot.h"
 #include "raceguard/abi/drop_reasons.h"
 
@@ -24,6 +25,12 @@ json drops_json(const Snapshot& snapshot) {
   return drops;
 }
 
+std::ptrdiff_t proven_races(const Snapshot& snapshot) {
+  return std::count_if(snapshot.watch.races.begin(), snapshot.watch.races.end(), [](const detect::BookedRacePtr& race) {
+    return race->finding.verdict == detect::Verdict::kProven;
+  });
+}
+
 json counts_json(const Snapshot& snapshot) {
   const auto open = std::count_if(snapshot.switches.begin(), snapshot.switches.end(),
                                   [](const SwitchView& view) { return view.applied_state != breaker::State::kClosed; });
@@ -36,7 +43,8 @@ json counts_json(const Snapshot& snapshot) {
           {"functions", snapshot.functions.size()},
           {"locks", snapshot.locks.size()},
           {"lock_waiters", waiting},
-          {"findings", snapshot.findings.size()},
+          {"findings", snapshot.findings.size() + snapshot.watch.races.size()},
+          {"races_proven", proven_races(snapshot)},
           {"switches", snapshot.switches.size()},
           {"switches_not_closed", open},
           {"omissions", snapshot.omissions.size()}};
@@ -151,6 +159,7 @@ json status_json(const Snapshot& snapshot) {
                           {"lost", snapshot.evidence_lost},
                           {"last_seq", snapshot.evidence_last_seq},
                           {"last_hash", text_or_null(snapshot.evidence_last_hash)}};
+  document["watch"] = watch_json(snapshot.watch);
   document["drops"] = drops_json(snapshot);
   document["omissions"] = json::array();
   for (const plan::Omission& omission : snapshot.omissions) {
@@ -200,6 +209,14 @@ json findings_json(const Snapshot& snapshot) {
   static constexpr std::array kVerdicts = {"proven", "likely", "info"};
   json document = document_head(snapshot);
   document["findings"] = json::array();
+  std::uint64_t suppressed = 0;
+  for (const GuardWatchView& guard : snapshot.watch.guards) {
+    suppressed += guard.suppressed;
+  }
+  document["suppressed"] = suppressed;
+  for (const detect::BookedRacePtr& race : snapshot.watch.races) {
+    document["findings"].push_back(booked_race_json(*race));
+  }
   for (const detect::Finding& finding : snapshot.findings) {
     document["findings"].push_back({{"kind", kKinds.at(static_cast<std::size_t>(finding.kind))},
                                     {"verdict", kVerdicts.at(static_cast<std::size_t>(finding.verdict))},

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/export/json_parts.h"
 #include "daemon/export/json_views.h"
 #include "daemon/export/metric_families.h"
 #include "daemon/export/openmetrics.h"
@@ -109,7 +110,35 @@ void put_targets(FamilyList& out, const Snapshot& snapshot) {
   for (const auto& [guard, count] : omissions) out.value(count, {{"guard", guard}});
   out.gauge("raceguard_probes", "Function probes that are attached.").value(snapshot.probes.size());
   out.gauge("raceguard_locks", "Locks that the daemon knows.").value(snapshot.locks.size());
-  out.gauge("raceguard_findings", "Findings that the daemon holds.").value(snapshot.findings.size());
+  out.gauge("raceguard_findings", "Findings that the daemon holds.")
+      .value(snapshot.findings.size() + snapshot.watch.races.size());
+}
+
+// The labels are guards and verdicts: as many as the policy has, whatever is found.
+void put_watch(FamilyList& out, const WatchView& watch) {
+  static constexpr std::array<const char*, 3> kVerdicts = {"proven", "likely", "info"};
+  out.counter("raceguard_races_total", "Data races found, each once for a verdict; suppressed ones do not count.");
+  for (const GuardWatchView& guard : watch.guards) {
+    for (std::size_t i = 0; i < kVerdicts.size(); ++i) {
+      out.value(guard.races.found.at(i), {{"guard", guard.guard}, {"verdict", kVerdicts.at(i)}});
+    }
+  }
+  out.gauge("raceguard_races_suppressed", "Data races that were found and that a suppressions file names.");
+  for (const GuardWatchView& guard : watch.guards) out.value(guard.suppressed, {{"guard", guard.guard}});
+  out.gauge("raceguard_watch_coverage_ratio", "Share of the bytes to watch that were watched at least once.");
+  for (const GuardWatchView& guard : watch.guards) {
+    out.value(ratio(guard.coverage.visited_bytes, guard.coverage.bytes), {{"guard", guard.guard}});
+  }
+  out.gauge("raceguard_watch_processes", "Processes that are searched for data races.");
+  for (const GuardWatchView& guard : watch.guards) out.value(guard.processes, {{"guard", guard.guard}});
+  out.counter("raceguard_watch_armed_seconds_total", "Time that addresses were watched, all registers together.")
+      .value(seconds(watch.armed_ns));
+  out.counter("raceguard_watch_hits_total", "Accesses that a watchpoint saw.").value(watch.hits);
+  out.counter("raceguard_watch_holds_total", "Threads held behind an access.").value(watch.holds);
+  out.counter("raceguard_watch_hold_seconds_total", "How long they were held, all together.")
+      .value(seconds(watch.hold_ns));
+  out.gauge("raceguard_watch_registers", "Address registers of each CPU that the search has; 0: it cannot watch.")
+      .value(std::uint64_t{watch.registers});
 }
 
 void put_drops(FamilyList& out, const Snapshot& snapshot) {
@@ -198,6 +227,7 @@ std::string Metrics::render(const Snapshot& snapshot, const ProcessFigures& proc
   }
   put_switches(out, snapshot);
   put_targets(out, snapshot);
+  put_watch(out, snapshot.watch);
   put_drops(out, snapshot);
   put_daemon(out, snapshot);
   put_process(out, snapshot, process);

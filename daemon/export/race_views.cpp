@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/detect/race_name.h"
 #include "daemon/detect/suppressions.h"
 #include "daemon/export/json_parts.h"
 #include "daemon/export/json_views.h"
@@ -134,7 +135,8 @@ json drops_json(const std::vector<std::uint64_t>& drops) {
 }  // namespace
 
 json race_finding_json(const detect::RaceFinding& finding) {
-  json document = {{"verdict", name_of(kVerdicts, finding.verdict)},
+  json document = {{"id", detect::race_id(finding)},
+                   {"verdict", name_of(kVerdicts, finding.verdict)},
                    {"kind", "data_race"},
                    {"evidence", name_of(kEvidence, finding.evidence)},
                    {"because", finding.because},
@@ -157,6 +159,39 @@ json race_finding_json(const detect::RaceFinding& finding) {
   }
   for (const detect::RaceLock& lock : finding.locks) {
     document["locks"].push_back(lock_json(lock));
+  }
+  return document;
+}
+
+json booked_race_json(const detect::BookedRace& race) {
+  json document = race_finding_json(race.finding);
+  document["guard"] = race.guard;
+  document["pid"] = race.pid;
+  document["subject"] = race.finding.variable.name;
+  document["text"] = detect::race_sentence(race.finding);
+  return document;
+}
+
+json watch_json(const WatchView& watch) {
+  json document = {{"wanted", watch.wanted},
+                   {"trouble", text_or_null(watch.trouble)},
+                   {"registers", watch.registers},
+                   {"hits", watch.hits},
+                   {"holds", watch.holds},
+                   {"hold_seconds", to_seconds(watch.hold_ns)},
+                   {"armed_seconds", to_seconds(watch.armed_ns)},
+                   {"guards", json::array()}};
+  for (const GuardWatchView& guard : watch.guards) {
+    json races = json::object();
+    for (std::size_t i = 0; i < kVerdicts.size(); ++i) {
+      races[std::string(kVerdicts.at(i))] = guard.races.found.at(i);
+    }
+    document["guards"].push_back({{"guard", guard.guard},
+                                  {"processes", guard.processes},
+                                  {"coverage", coverage_json(guard.coverage)},
+                                  {"races", std::move(races)},
+                                  {"suppressed", guard.suppressed},
+                                  {"notes", guard.notes}});
   }
   return document;
 }

@@ -8,12 +8,15 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "daemon/detect/race_book.h"
 #include "daemon/detect/race_cost.h"
 #include "daemon/detect/race_finding.h"
 #include "daemon/detect/race_judge.h"
 #include "daemon/plan/watch_rotation.h"
 
 namespace raceguard::exporting {
+
+struct WatchView;
 
 struct RaceReport {
   std::int64_t realtime_ns = 0;  // of the end
@@ -31,6 +34,9 @@ struct RaceReport {
 };
 
 [[nodiscard]] nlohmann::json race_finding_json(const detect::RaceFinding& finding);
+// With where it was seen: of the daemon's findings and of its evidence.
+[[nodiscard]] nlohmann::json booked_race_json(const detect::BookedRace& race);
+[[nodiscard]] nlohmann::json watch_json(const WatchView& watch);
 [[nodiscard]] nlohmann::json race_report_json(const RaceReport& report);
 
 }  // namespace raceguard::exporting

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/detect/race_name.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "daemon/detect/site_text.h"
+
+namespace raceguard::detect {
+namespace {
+
+// std::hash may differ between builds; an id is written into tickets.
+std::uint64_t fnv1a(std::string_view text) {
+  std::uint64_t value = 0xcbf29ce484222325ULL;
+  for (const char character : text) {
+    value = (value ^ static_cast<unsigned char>(character)) * 0x100000001b3ULL;
+  }
+  return value;
+}
+
+std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+std::string site_key(const RaceSite& site) {
+  const symbols::CodeSite& code = site.code;
+  return code.function.empty()
+             ? fmt::format("{}@{:#x}", file_name(code.binary), code.address)
+             : fmt::format("{}@{}+{:#x}", file_name(code.binary), code.function, code.function_offset);
+}
+
+std::string_view access_word(symbols::AccessMode mode) {
+  static constexpr std::array<std::string_view, 3> kWords = {"read", "write", "update"};
+  return kWords.at(static_cast<std::size_t>(mode));
+}
+
+}  // namespace
+
+std::uint64_t race_hash(const RaceFinding& finding) {
+  const RaceVariable& variable = finding.variable;
+  std::string key = fmt::format("{}|", static_cast<int>(finding.evidence));
+  key += variable.global ? fmt::format("{}:{}", file_name(variable.binary), variable.name) : std::string("memory");
+  std::vector<std::string> sites;
+  for (const RaceSite& site : finding.sites) {
+    sites.push_back(site_key(site));
+  }
+  std::sort(sites.begin(), sites.end());
+  for (const std::string& site : sites) {
+    key += "|" + site;
+  }
+  return fnv1a(key);
+}
+
+std::string race_id(std::uint64_t hash) { return fmt::format("{:012x}", hash >> 16U); }
+
+std::string race_id(const RaceFinding& finding) { return race_id(race_hash(finding)); }
+
+std::string race_sentence(const RaceFinding& finding) {
+  static constexpr std::array<std::string_view, 3> kVerdicts = {"proven data race", "likely data race",
+                                                                "unordered accesses"};
+  std::string text =
+      fmt::format("{} on {}", kVerdicts.at(static_cast<std::size_t>(finding.verdict)), finding.variable.name);
+  const char* before = ": ";
+  for (const RaceSite& site : finding.sites) {
+    text += fmt::format("{}{} in {}", before, access_word(site.mode), site_text(site.code));
+    before = ", ";
+  }
+  return text;
+}
+
+}  // namespace raceguard::detect
