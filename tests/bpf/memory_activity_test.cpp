@@ -35,16 +35,14 @@ class Activity : public testing::Test {
   TargetProcess racer_{RG_BPF_RACER};
 };
 
-// Where the kernel marks written pages the first step tells which, the second keeps them, the third compares.
 TEST_F(Activity, TellsTheWordsThatChangedAndNoOthers) {
   const std::uint64_t counter = run("address counter");
   const std::uint64_t other = run("address other_counter");
   const std::uint64_t heap = run("heap 65536");
   MemoryActivity activity = open();
-  EXPECT_TRUE(step(activity).empty());
   run("bump " + std::to_string(counter));
   run("bump " + std::to_string(heap + 40000));
-  step(activity);
+  EXPECT_TRUE(step(activity).empty());
   run("bump " + std::to_string(counter));
   run("bump " + std::to_string(heap + 40000));
   const auto changed = step(activity);
@@ -71,7 +69,7 @@ TEST_F(Activity, LooksAtTheGivenRangesOnly) {
     run("bump " + std::to_string(heap + 500'000));
     const auto changed = step(activity, ranges);
     EXPECT_EQ(find(changed, counter), nullptr);
-    EXPECT_EQ(find(changed, heap + 500'000) != nullptr, i == 2 || (i == 1 && !activity.knows_written_pages())) << i;
+    EXPECT_EQ(find(changed, heap + 500'000) != nullptr, i > 0) << i;
   }
 }
 

@@ -78,6 +78,7 @@ pthread_mutex_t queue_lock = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t queue_filled = PTHREAD_COND_INITIALIZER;
 static int queued;
 static atomic_int consumer_tid;
+static atomic_long consumed;
 static void *consumer(void *count)
 {
 	consumer_tid = gettid();
@@ -86,6 +87,7 @@ static void *consumer(void *count)
 		while (!queued)
 			pthread_cond_wait(&queue_filled, &queue_lock);
 		queued--;
+		consumed++;
 		pthread_mutex_unlock(&queue_lock);
 	}
 	return 0;
@@ -117,15 +119,17 @@ static int waits_for_condition(int tid)
 	return number == SYS_futex && address - (uint64_t)&queue_filled < sizeof(queue_filled);
 }
 
-// Each of the count signals ends one wait: the next comes when the consumer sleeps again.
+// Each of the count signals ends one wait: the next comes when the consumer sleeps again. What it consumed tells a new
+// sleep from the last one: a thread whose wake-up is on its way to another CPU still looks asleep.
 static void feed_consumer(long count)
 {
 	pthread_t thread;
 
 	consumer_tid = 0;
+	consumed = 0;
 	pthread_create(&thread, 0, consumer, (void *)count);
 	for (long i = 0; i < count; i++) {
-		while (!consumer_tid || !waits_for_condition(consumer_tid))
+		while (!consumer_tid || consumed < i || !waits_for_condition(consumer_tid))
 			sleep_us(100);
 		pthread_mutex_lock(&queue_lock);
 		queued++;
