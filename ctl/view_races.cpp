@@ -65,7 +65,8 @@ void add_lock(std::string& text, const Doc& lock) {
 
 std::string cost_text(const Doc& cost) {
   return fmt::format(
-      "cost to the process: {} hits of watchpoints and {} holds ({} in all, the limit of one is {}), {} of one CPU in {}\n",
+      "cost to the process: {} hits of watchpoints and {} holds ({} in all, the limit of one is {}), {} of one CPU in "
+      "{}\n",
       count(cost.number("hits")), count(cost.number("holds")), duration(cost.number("hold_seconds")),
       duration(cost.number("longest_hold_seconds")), percent(cost.number("share_of_one_cpu")),
       duration(cost.number("elapsed_seconds")));
