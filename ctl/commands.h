@@ -36,7 +36,8 @@ struct Command {
   std::array<Argument, kMostArguments> arguments{};
 };
 
-int run_view(const Invocation& invocation);  // status targets locks functions switches findings explain
+int run_view(const Invocation& invocation);  // status targets locks functions switches explain
+int run_findings(const Invocation& invocation);
 int run_force(const Invocation& invocation);
 int run_release(const Invocation& invocation);
 int run_reload(const Invocation& invocation);
@@ -57,7 +58,11 @@ inline constexpr std::array kCommands = {
     Command{"locks", "contended locks, with who waits and who holds", run_view, {kLimit}},
     Command{"functions", "guarded functions with their latencies and errors", run_view, {kLimit}},
     Command{"switches", "switches and their states", run_view, {}},
-    Command{"findings", "what was detected", run_view, {}},
+    Command{"findings",
+            "what was detected; --suppress takes a data race off the list for good",
+            run_findings,
+            {Argument{"--suppress", Arity::kOption, "id of a data race: adds a line to the policy's suppressions", {}},
+             Argument{"--reason", Arity::kOption, "why it is accepted, for the file and the evidence", {}}}},
     Command{"explain", "why a switch is where it is, and what would change it", run_view, {kSwitch}},
     Command{"force",
             "open or close a switch by hand, whatever is measured",

@@ -20,8 +20,7 @@ struct View {
 };
 constexpr std::array kViews = {
     View{"status", status_text},       View{"targets", targets_text},   View{"locks", locks_text},
-    View{"functions", functions_text}, View{"switches", switches_text}, View{"findings", findings_text},
-    View{"explain", explain_text},
+    View{"functions", functions_text}, View{"switches", switches_text}, View{"explain", explain_text},
 };
 
 int ask(const Invocation& invocation, const std::string& method, const json& params, Render render) {
@@ -52,6 +51,18 @@ int run_view(const Invocation& invocation) {
     }
   }
   return kUsage;
+}
+
+int run_findings(const Invocation& invocation) {
+  if (!invocation.given("suppress")) {
+    return invocation.given("reason") ? report(Error(ErrorCode::kUsage, "--reason goes with --suppress"))
+                                      : ask(invocation, "findings", json::object(), findings_text);
+  }
+  json params = {{"id", invocation.value("suppress")}};
+  if (invocation.given("reason")) {
+    params["reason"] = invocation.value("reason");
+  }
+  return ask(invocation, "suppress", params, suppressed_text);
 }
 
 int run_force(const Invocation& invocation) {

@@ -156,4 +156,15 @@ std::string findings_text(const Doc& document, const Style& style) {
   return text;
 }
 
+std::string suppressed_text(const Doc& document, const Style&) {
+  std::string text;
+  for (const Doc& one : document.list("suppressed")) {
+    text += one.flag("added") ? fmt::format("{} of {} is suppressed: added '{}' to {}\n", document.text("id"),
+                                            one.text("guard"), one.text("line"), one.text("file"))
+                              : fmt::format("{} of {} is suppressed by '{}'\n", document.text("id"), one.text("guard"),
+                                            one.text("line"));
+  }
+  return text;
+}
+
 }  // namespace raceguard::ctl

@@ -60,4 +60,20 @@ Result<SwitchRequest> decode_switch_request(const std::string& method, const nlo
   return request;
 }
 
+Result<SuppressRequest> decode_suppress_request(const nlohmann::json& params) {
+  auto id = required_text(params, "id");
+  if (!id) {
+    return fail(std::move(id.error()));
+  }
+  SuppressRequest request{.id = std::move(*id), .reason = "no reason was given"};
+  if (params.contains("reason")) {
+    auto reason = required_text(params, "reason");
+    if (!reason) {
+      return fail(std::move(reason.error()));
+    }
+    request.reason = std::move(*reason);
+  }
+  return request;
+}
+
 }  // namespace raceguard::app

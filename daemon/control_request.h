@@ -19,9 +19,17 @@ struct SwitchRequest {
   std::int64_t ttl_ns = 0;  // force only; 0: until released
 };
 
+struct SuppressRequest {
+  std::string id;  // of a data race
+  std::string reason;
+};
+
 // force   {"switch", "state": "open"|"closed", "reason", "ttl_seconds"}: a reason is required, a person will read it
 // release {"switch"}, and "reason" if there is one
 // Errors: kControlRequest.
 [[nodiscard]] Result<SwitchRequest> decode_switch_request(const std::string& method, const nlohmann::json& params);
+
+// {"id"}, and "reason" if there is one. Errors: kControlRequest.
+[[nodiscard]] Result<SuppressRequest> decode_suppress_request(const nlohmann::json& params);
 
 }  // namespace raceguard::app

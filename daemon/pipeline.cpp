@@ -10,8 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/control_request.h"
+#include "daemon/detect/race_name.h"
 #include "daemon/detect/site_text.h"
 #include "daemon/export/json_views.h"
+#include "daemon/export/race_views.h"
 #include "daemon/omission_text.h"
 #include "daemon/policy/load.h"
 #include "daemon/version.h"
@@ -38,6 +40,7 @@ Pipeline::Pipeline(policy::Policy policy, std::vector<std::filesystem::path> con
       config_(std::move(config)),
       prober_(prober),
       observer_(prober_.targets(), policy_.daemon.max_locks),
+      races_(policy_, clock),
       desk_(desk),
       source_(source),
       clock_(clock),
@@ -62,6 +65,9 @@ Result<void> Pipeline::start() {
 void Pipeline::follow(const ProbeChanges& changes) {
   changed_since_publish_ = true;
   observer_.follow(changes);
+  if (changes.replanned) {
+    races_.follow(prober_.targets());
+  }
   for (const pid_t pid : changes.forget_processes) {
     if (auto forgotten = prober_.attachment().forget_process(pid); !forgotten) {
       report("forgetting a process", forgotten.error());
@@ -123,13 +129,27 @@ void Pipeline::tick() {
   for (const detect::Finding& finding : observer_.judge(begin_ns, clock_.realtime_ns())) {
     spdlog::warn("{}", finding.text);
   }
-  desk_.tick([this](const detect::SwitchFeed& feed) { return observer_.sums(feed); });
+  look_for_races();
+  desk_.tick([this](const detect::SwitchFeed& feed) {
+    detect::SwitchSums sums = observer_.sums(feed);
+    sums.races = races_.seen(feed.guard);
+    return sums;
+  });
   desk_.flush_evidence();
   ++ticks_;
   longest_tick_ns_ = std::max(longest_tick_ns_, clock_.monotonic_ns() - begin_ns);
   changed_since_publish_ = true;
   if (source_.was_read() || begin_ns >= next_publish_ns_) {
     publish();
+  }
+}
+
+// Each race once, and again when a likely one is proven.
+void Pipeline::look_for_races() {
+  for (const detect::BookedRacePtr& race : races_.tick(observer_.locks())) {
+    spdlog::warn("{} (id {}, policy {}, process {})", detect::race_sentence(race->finding), race->id, race->guard,
+                 race->pid);
+    desk_.note("race", exporting::booked_race_json(*race));
   }
 }
 
@@ -181,6 +201,7 @@ Result<void> Pipeline::reload() {
   ++policy_generation_;
   policy_error_.clear();
   told_omissions_.clear();
+  races_.reload(policy_);
   follow(*changes);
   desk_.reload(policy_);
   desk_.note("reload", {{"ok", true}, {"generation", policy_generation_}});
@@ -196,6 +217,9 @@ Result<nlohmann::json> Pipeline::control(const std::string& method, const nlohma
     }
     return nlohmann::json{{"generation", policy_generation_}};
   }
+  if (method == "suppress") {
+    return suppress(params, peer);
+  }
   auto request = decode_switch_request(method, params);
   if (!request) {
     return fail(std::move(request.error()));
@@ -209,6 +233,36 @@ Result<nlohmann::json> Pipeline::control(const std::string& method, const nlohma
   desk_.flush_evidence();
   publish();
   return exporting::decision_json(*decision);
+}
+
+Result<nlohmann::json> Pipeline::suppress(const nlohmann::json& params, const exporting::Peer& peer) {
+  auto request = decode_suppress_request(params);
+  if (!request) {
+    return fail(std::move(request.error()));
+  }
+  const std::string actor = peer.actor();
+  auto done = races_.suppress(request->id, fmt::format("by {}: {}", actor, request->reason));
+  if (!done) {
+    return fail(std::move(done.error()));
+  }
+  nlohmann::json answer = {{"id", request->id}, {"suppressed", nlohmann::json::array()}};
+  for (const SuppressedRace& one : *done) {
+    answer["suppressed"].push_back(
+        {{"guard", one.race->guard}, {"file", one.file}, {"line", one.line}, {"added", one.added}});
+    if (one.added) {
+      spdlog::info("race {} is suppressed by {}: '{}' in {}", one.race->id, actor, one.line, one.file);
+      desk_.note("suppress", {{"id", one.race->id},
+                              {"guard", one.race->guard},
+                              {"finding", detect::race_sentence(one.race->finding)},
+                              {"file", one.file},
+                              {"line", one.line},
+                              {"actor", actor},
+                              {"reason", request->reason}});
+    }
+  }
+  desk_.flush_evidence();
+  publish();
+  return answer;
 }
 
 void Pipeline::stop(const std::string& why) {
@@ -252,12 +306,14 @@ void Pipeline::publish() {
   snapshot->omissions = prober_.plan().omissions;
   snapshot->locks = observer_.locks().figures(kLocksPublished);
   snapshot->findings = observer_.findings();
+  snapshot->watch = races_.view();
   snapshot->switches = desk_.views();
   for (exporting::SwitchView& view : snapshot->switches) {
     view.words = prober_.words_of(view.name);
   }
   if (auto drops = prober_.attachment().read_drops(); drops) {
     snapshot->drops = std::move(*drops);
+    races_.add_drops(snapshot->drops);
   } else {
     report("reading the loss counters", drops.error());
   }

@@ -17,6 +17,7 @@
 #include "daemon/export/snapshot_source.h"
 #include "daemon/observer.h"
 #include "daemon/prober.h"
+#include "daemon/race_desk.h"
 #include "daemon/switch_desk.h"
 #include "raceguard/clock.h"
 
@@ -40,7 +41,7 @@ class Pipeline {
 
   // Reads the policy again and swaps plans. A bad policy changes nothing.
   [[nodiscard]] Result<void> reload();
-  // The acting methods of the control socket: force, release, reload.
+  // The acting methods of the control socket: force, release, reload, suppress.
   [[nodiscard]] Result<nlohmann::json> control(const std::string& method, const nlohmann::json& params,
                                                const exporting::Peer& peer);
   // Brings the snapshot up to date, for a reader on the loop.
@@ -53,6 +54,8 @@ class Pipeline {
  private:
   void follow(const ProbeChanges& changes);
   void tell_omissions();
+  void look_for_races();
+  [[nodiscard]] Result<nlohmann::json> suppress(const nlohmann::json& params, const exporting::Peer& peer);
   void report(const char* what, const Error& error);
   void publish();
   [[nodiscard]] std::vector<exporting::TargetView> target_views() const;
@@ -61,6 +64,7 @@ class Pipeline {
   std::vector<std::filesystem::path> config_;
   Prober& prober_;
   Observer observer_;
+  RaceDesk races_;
   SwitchDesk& desk_;
   exporting::SnapshotSource& source_;
   const Clock& clock_;

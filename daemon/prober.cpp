@@ -67,7 +67,7 @@ ProbeChanges Prober::update() {
 
 ProbeChanges Prober::replan() {
   const targets::TargetChanges changes = std::exchange(pending_, {});
-  ProbeChanges done;
+  ProbeChanges done{.replanned = true};
   for (const targets::ProcessId& id : changes.removed) {
     done.forget_processes.push_back(id.pid);
   }

@@ -21,6 +21,7 @@ namespace raceguard::app {
 struct ProbeChanges {
   std::vector<pid_t> forget_processes;  // gone, or another program since an exec
   plan::PlanDifference difference;
+  bool replanned = false;  // targets or policy may have changed
   // What the kernel refused; the rest is done. A function that it refused is an omission of the plan instead.
   std::vector<Error> errors;
 };

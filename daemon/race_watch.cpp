@@ -121,14 +121,9 @@ Result<void> RaceWatch::start() {
     return followed;
   }
   const std::int64_t now_ns = clock_.monotonic_ns();
-  for (const std::string& name : options_.variables) {
-    auto candidates = subjects_.named(name);
-    if (!candidates) {
-      return fail(std::move(candidates.error()));
-    }
-    for (const plan::WatchCandidate& candidate : *candidates) {
-      rotation_.offer(candidate, now_ns);
-    }
+  unfound_ = options_.variables;
+  if (auto named = look_for_names(now_ns); !named) {
+    return named;
   }
   if (options_.automatic) {
     auto activity = kernel::MemoryActivity::open(id_.pid, {});
@@ -139,11 +134,38 @@ Result<void> RaceWatch::start() {
       activity_note_ = activity.error().to_string();
     }
   }
-  started_ns_ = refilled_ns_ = now_ns;
+  started_ns_ = now_ns;
   next_activity_ns_ = now_ns + 50 * kNsPerMs;
   cpu_at_start_ns_ = process_cpu_ns(id_.pid);
+  return {};
+}
+
+// The pace of holds is the watcher's: each search has its own.
+Result<void> RaceWatch::take_registers() {
+  refilled_ns_ = clock_.monotonic_ns();
   const double holds_a_second = options_.budget * kHoldShare * kNsPerSecond / static_cast<double>(options_.hold_ns);
+  registers_.watcher.set_hold(options_.hold_ns);
   return registers_.watcher.set_hold_interval(static_cast<std::int64_t>(kNsPerSecond / holds_a_second));
+}
+
+Result<void> RaceWatch::look_for_names(std::int64_t now_ns) {
+  unfound_notes_.clear();
+  for (auto name = unfound_.begin(); name != unfound_.end();) {
+    const auto candidates = subjects_.named(*name);
+    if (!candidates) {
+      if (!options_.missing_is_noted) {
+        return fail(candidates.error());
+      }
+      unfound_notes_.push_back(candidates.error().to_string());
+      ++name;
+      continue;
+    }
+    for (const plan::WatchCandidate& candidate : *candidates) {
+      rotation_.offer(candidate, now_ns);
+    }
+    name = unfound_.erase(name);
+  }
+  return {};
 }
 
 // The words around it, but for the lock's own: what it guards often lies beside it in one object.
@@ -173,12 +195,15 @@ Result<void> RaceWatch::follow_process() {
   mappings_.binaries = std::move(*binaries);
   const std::size_t known = subjects_.writable_ranges().size();
   subjects_.follow(mappings_.binaries);
-  if (options_.automatic && subjects_.writable_ranges().size() != known) {
+  if (subjects_.writable_ranges().size() == known) {
+    return {};
+  }
+  if (options_.automatic) {
     for (const plan::WatchCandidate& candidate : subjects_.globals()) {
       rotation_.offer(candidate, clock_.monotonic_ns());
     }
   }
-  return {};
+  return unfound_.empty() ? Result<void>{} : look_for_names(clock_.monotonic_ns());
 }
 
 void RaceWatch::look_for_changes(std::int64_t now_ns) {
@@ -231,6 +256,11 @@ Result<void> RaceWatch::step() {
     return fail(ErrorCode::kTargetGone, fmt::format("process {} ended", id_.pid));
   }
   const std::int64_t now_ns = clock_.monotonic_ns();
+  if (refilled_ns_ == 0) {  // at the start, and after a pause
+    if (auto taken = take_registers(); !taken) {
+      return taken;
+    }
+  }
   if (auto drained = drain(); !drained) {
     return drained;
   }
@@ -383,9 +413,7 @@ Result<void> RaceWatch::give_back(unsigned index, std::int64_t now_ns) {
 
 // Tops each armed slot up to as many hits as the budget pays for if every CPU used all of them.
 Result<void> RaceWatch::spend(std::int64_t now_ns) {
-  if (refilled_ns_ != 0) {  // 0: after a pause
-    tokens_ns_ += static_cast<double>(now_ns - refilled_ns_) * options_.budget;
-  }
+  tokens_ns_ += static_cast<double>(now_ns - std::min(refilled_ns_, now_ns)) * options_.budget;
   tokens_ns_ = std::min(tokens_ns_, kSavingsNs);
   refilled_ns_ = now_ns;
   const auto armed = static_cast<double>(
@@ -428,6 +456,7 @@ detect::RaceCost RaceWatch::cost() const {
 
 std::vector<std::string> RaceWatch::notes() const {
   std::vector<std::string> notes = subjects_.notes();
+  notes.insert(notes.end(), unfound_notes_.begin(), unfound_notes_.end());
   if (registers_.watcher.cpus() < 2) {
     notes.push_back("one CPU is online: two accesses never overlap, so no race can be proven");
   }

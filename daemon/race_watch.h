@@ -35,6 +35,7 @@ struct RaceWatchOptions {
   double hit_cost_ns = 7'000;          // calibrated
   bool automatic = true;               // all globals, and words that change
   std::vector<std::string> variables;  // by name; looked at first
+  bool missing_is_noted = false;       // a variable that no binary has (yet) is a note, and looked for again
 };
 
 // The address registers, which all searches of this machine share: one of them has the registers at a time.
@@ -101,6 +102,8 @@ class RaceWatch {
   [[nodiscard]] Result<void> give_back(unsigned index, std::int64_t now_ns);
   [[nodiscard]] Result<void> spend(std::int64_t now_ns);
   void look_for_changes(std::int64_t now_ns);
+  [[nodiscard]] Result<void> take_registers();
+  [[nodiscard]] Result<void> look_for_names(std::int64_t now_ns);
   [[nodiscard]] detect::AccessFacts facts(const events::AccessEvent& event) const;
   [[nodiscard]] detect::RaceJudgeOptions judge_options();
 
@@ -118,6 +121,8 @@ class RaceWatch {
   detect::RaceJudge judge_;
   std::optional<kernel::MemoryActivity> activity_;
   std::string activity_note_;
+  std::vector<std::string> unfound_;  // of the options' variables
+  std::vector<std::string> unfound_notes_;
 
   std::vector<Slot> slots_;
   std::int64_t started_ns_ = 0;

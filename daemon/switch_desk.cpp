@@ -11,7 +11,12 @@ namespace raceguard::app {
 namespace {
 
 breaker::Sample sample_of(const detect::SwitchSums& sums) {
-  breaker::Sample sample{.calls = sums.calls, .slow = sums.slow, .errors = sums.errors, .lock_waits = {}};
+  breaker::Sample sample{.calls = sums.calls,
+                         .slow = sums.slow,
+                         .errors = sums.errors,
+                         .lock_waits = {},
+                         .proven_races = sums.races.proven,
+                         .likely_races = sums.races.likely};
   for (std::size_t bucket = 0; bucket < sums.lock_waits.counts.size(); ++bucket) {
     sample.lock_waits.at(bucket) = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(sums.lock_waits.counts.at(bucket), std::numeric_limits<std::uint32_t>::max()));

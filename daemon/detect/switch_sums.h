@@ -9,6 +9,7 @@
 #include "daemon/detect/finding.h"
 #include "daemon/detect/function_table.h"
 #include "daemon/detect/lock_table.h"
+#include "daemon/detect/race_book.h"
 
 namespace raceguard::detect {
 
@@ -25,6 +26,7 @@ struct SwitchSums {
   std::uint64_t errors = 0;
   std::uint64_t waits = 0;  // for locks, never for conditions
   Histogram lock_waits;
+  RacesSeen races;  // in the guard's processes
 };
 
 [[nodiscard]] SwitchSums switch_sums(const SwitchFeed& feed, const FunctionTable& functions, const LockTable& locks);

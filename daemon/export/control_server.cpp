@@ -30,7 +30,7 @@ struct EventSourceUnref {
 };
 using EventSource = std::unique_ptr<sd_event_source, EventSourceUnref>;
 
-constexpr std::array<std::string_view, 3> kActingMethods = {"force", "release", "reload"};
+constexpr std::array<std::string_view, 4> kActingMethods = {"force", "release", "reload", "suppress"};
 constexpr std::uint64_t kTimerAccuracyUs = 250'000;
 
 struct Client {

@@ -19,7 +19,7 @@ using sd_event = struct sd_event;
 
 namespace raceguard::exporting {
 
-// Methods that act: "force", "release", "reload". Called on the loop.
+// Methods that act: "force", "release", "reload", "suppress". Called on the loop.
 using ControlHandler =
     std::function<Result<nlohmann::json>(const std::string& method, const nlohmann::json& params, const Peer& peer)>;
 

@@ -85,6 +85,8 @@ struct Watcher::Impl {
   std::size_t cpus = 0;
   std::int64_t hold_ns = 0;
 
+  // On one CPU nobody can come while a thread is held.
+  void set_hold(std::int64_t ns) { hold_ns = cpus == 1 ? 0 : std::clamp(ns, std::int64_t{0}, kLongestHoldNs); }
   [[nodiscard]] int fd(const bpf_map* map) const { return bpf_map__fd(map); }
   [[nodiscard]] Result<void> write_watch(unsigned slot, const rg_watch& watch) const;
   [[nodiscard]] Result<void> forget_last_access(unsigned slot) const;
@@ -136,8 +138,7 @@ Result<Watcher> Watcher::open(const WatcherOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->object = std::move(*object);
   impl->cpus = cpus->size();
-  // On one CPU nobody can come while a thread is held.
-  impl->hold_ns = impl->cpus == 1 ? 0 : std::clamp(options.hold_ns, std::int64_t{0}, kLongestHoldNs);
+  impl->set_hold(options.hold_ns);
   const int program = bpf_program__fd(impl->object->progs.rg_access);
   for (std::uint64_t slot = 0; slot < RG_WATCH_SLOTS; ++slot) {
     auto events = WatchEvents::open(program, slot, *cpus);
@@ -197,6 +198,8 @@ Result<void> Watcher::disarm(unsigned slot) {
 Result<std::uint64_t> Watcher::remaining(unsigned slot) const {
   return impl_->find(slot).and_then([](WatchEvents* events) { return events->remaining(); });
 }
+
+void Watcher::set_hold(std::int64_t hold_ns) { impl_->set_hold(hold_ns); }
 
 Result<void> Watcher::set_hold_interval(std::int64_t interval_ns) {
   impl_->object->bss->rg_hold_interval_ns = static_cast<rg_u64>(std::max<std::int64_t>(interval_ns, 0));

@@ -68,6 +68,8 @@ class Watcher {
   [[nodiscard]] Result<void> disarm(unsigned slot);
   // Hits of the allowance that were not taken yet, all CPUs together; 0: the slot sees nothing any more.
   [[nodiscard]] Result<std::uint64_t> remaining(unsigned slot) const;
+  // The longest hold of orders that are armed from now on; 0 .. kLongestHoldNs.
+  void set_hold(std::int64_t hold_ns);
   // Mean distance of two holds, all slots and CPUs together; 0: no holds. Takes effect at once.
   [[nodiscard]] Result<void> set_hold_interval(std::int64_t interval_ns);
 

@@ -40,6 +40,8 @@ namespace raceguard {
   X(kEventMalformed, "RG-E101", "event record is malformed")                             \
   X(kEventFile, "RG-E102", "event recording cannot be read or written")                  \
   X(kUnwind, "RG-E103", "user stack cannot be unwound")                                  \
+  X(kFindingUnknown, "RG-D101", "no such finding")                                       \
+  X(kSuppressionFile, "RG-D102", "suppressions cannot be added to")                      \
   X(kSwitchUnknown, "RG-W101", "no such switch")                                         \
   X(kSwitchPage, "RG-W102", "switch page cannot be created or mapped")                   \
   X(kSwitchWord, "RG-W103", "kernel-held switch word cannot be set")                     \

@@ -67,5 +67,18 @@ TEST(ControlRequest, ReleaseWithAReasonThatIsNoTextIsRefused) {
 
 TEST(ControlRequest, AnUnknownMethodIsRefused) { EXPECT_FALSE(decode_switch_request("explode", kGood)); }
 
+TEST(ControlRequest, SuppressNeedsAnId) {
+  const auto request = decode_suppress_request({{"id", "1f0c22a94b7e"}, {"reason", "a statistic"}});
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_EQ(request->id, "1f0c22a94b7e");
+  EXPECT_EQ(request->reason, "a statistic");
+  EXPECT_FALSE(decode_suppress_request({{"id", "1f0c22a94b7e"}})->reason.empty());
+  for (const json& wrong : {json::object(), json{{"id", 5}}, json{{"id", ""}}, json{{"id", "1"}, {"reason", ""}}}) {
+    const auto refused = decode_suppress_request(wrong);
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code(), ErrorCode::kControlRequest);
+  }
+}
+
 }  // namespace
 }  // namespace raceguard::app

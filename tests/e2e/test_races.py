@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Data races in the daemon: `watch` in a policy, until somebody has suppressed the finding."""
+import json
+import re
+import signal
+import socket
+import subprocess
+import unittest
+import urllib.request
+
+from harness import BIN, BUILD, SOURCE, EndToEnd, copy_program
+
+PROGRAMS = BUILD / "tests/programs"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Races(EndToEnd):
+    def start_racer(self, program):
+        """A program of tests/programs, from a copy of its own."""
+        path = self.scratch / program.replace("/", "-")
+        copy_program(PROGRAMS / program, path)
+        racer = subprocess.Popen([path, "170"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.addCleanup(racer.stdin.close)
+        self.addCleanup(racer.wait)
+        self.addCleanup(racer.kill)
+        racer.path = path
+        return racer
+
+    def policy(self, path, watch, switch=""):
+        return f"""apiVersion: raceguard/v1
+policies:
+  - name: racy
+    target:
+      exe: "{path}"
+    watch:
+      {watch}
+      suppressions: {self.scratch}/races.supp
+{switch}"""
+
+    def races(self, daemon, verdict="proven"):
+        return [each for each in daemon.ctl("findings")["findings"]
+                if each["kind"] == "data_race" and each["verdict"] == verdict]
+
+    def marked_lines(self, program):
+        source = next((SOURCE / "tests/programs/racy").glob(f"{program}.*"))
+        return {number for number, line in enumerate(source.read_text().splitlines(), 1) if re.search(r"race:\d", line)}
+
+    def records(self, daemon, kind):
+        lines = [json.loads(line) for line in daemon.evidence.read_text().splitlines()]
+        return [line["data"] for line in lines if line["kind"] == kind]
+
+    def metrics(self, port):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return dict(line.rsplit(" ", 1) for line in lines if line.startswith("raceguard_"))
+
+    def test_a_proven_race_opens_a_switch_until_it_is_suppressed(self):
+        racer = self.start_racer("racy/counter.O2-g")
+        port = free_port()
+        switch = """    switches:
+      - name: careful
+        mode: enforce
+        open_when:
+          proven_races: 1
+"""
+        daemon = self.start_daemon(self.policy(racer.path, "auto: true", switch), settings={"listen_port": port})
+        race = self.await_that("the race is proven", lambda: self.races(daemon), 60, daemon)[0]
+        self.assertEqual((race["variable"]["name"], race["guard"], race["pid"]), ("counter", "racy", racer.pid))
+        self.assertEqual(len(race["sites"]), 2)
+        for site in race["sites"]:
+            self.assertIn(site["line"], self.marked_lines("counter"))
+        self.await_that("the switch opens", lambda: daemon.switch("careful")["applied_state"] == "open", 10, daemon)
+        self.assertIn("proven", daemon.switch("careful")["reason"])
+
+        watch = daemon.status()["watch"]
+        self.assertGreaterEqual(watch["registers"], 1)
+        self.assertGreater(watch["holds"], 0)
+        self.assertEqual(watch["guards"][0]["processes"], 1)
+        metrics = self.await_that("the race is counted", lambda: self.metrics(port), 10, daemon)
+        self.assertEqual(metrics['raceguard_races_total{guard="racy",verdict="proven"}'], "1")
+        self.assertGreater(float(metrics['raceguard_watch_coverage_ratio{guard="racy"}']), 0)
+
+        self.assertEqual([each["id"] for each in self.records(daemon, "race") if each["verdict"] == "proven"], [race["id"]])
+        self.assertIn(race["id"], daemon.text(), "the log names it")
+
+        answer = daemon.ctl("findings", "--suppress", race["id"], "--reason", "a statistic")
+        self.assertEqual([one["line"] for one in answer["suppressed"]], ["race:^counter$"])
+        self.assertEqual(self.races(daemon), [])
+        self.assertEqual(daemon.ctl("findings")["suppressed"], 1)
+        text = (self.scratch / "races.supp").read_text()
+        self.assertRegex(text, r"^# .*counter.*a statistic\nrace:\^counter\$\n$")
+        audit = self.records(daemon, "suppress")
+        self.assertEqual([(one["id"], one["reason"]) for one in audit], [(race["id"], "a statistic")])
+        self.assertIn("uid 0", audit[0]["actor"])
+        self.await_that("the switch closes", lambda: daemon.switch("careful")["applied_state"] == "closed", 60, daemon)
+
+        daemon.send(signal.SIGHUP)
+        self.await_that("the policy is loaded again", lambda: daemon.status()["policy"]["generation"] == 2, 10, daemon)
+        self.assertEqual(self.races(daemon), [], "it stays suppressed")
+        self.assertEqual(daemon.end(), 0)
+        self.verify(daemon.evidence)
+
+    def test_kill_9_leaves_no_watchpoint(self):
+        racer = self.start_racer("racy/counter.O2-g")
+        daemon = self.start_daemon(self.policy(racer.path, "variables: [counter]"))
+        self.await_that("the variable is watched", lambda: daemon.status()["watch"]["hits"] > 0, 60, daemon)
+        daemon.send(signal.SIGKILL)
+        daemon.wait()
+        done = subprocess.run([BIN / "raceguardctl", "record", "-p", str(racer.pid), "-d", "20s", "--until-proven", "-o",
+                               "json"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(done.stdout)
+        self.assertNotIn("registers are taken", " ".join(report["notes"]))
+        self.assertEqual([each["variable"]["name"] for each in report["findings"] if each["verdict"] == "proven"], ["counter"])
+        self.assertIsNone(racer.poll())
+
+    def test_reload_keeps_findings_and_gives_registers_back(self):
+        racer = self.start_racer("racy/counter.O2-g")
+        daemon = self.start_daemon(self.policy(racer.path, "variables: [counter, no_such_thing]"))
+        race = self.await_that("the race is proven", lambda: self.races(daemon), 60, daemon)[0]
+        notes = " ".join(daemon.status()["watch"]["guards"][0]["notes"])
+        self.assertIn("no_such_thing", notes, "what cannot be watched is told")
+        good = daemon.policy_file.read_text()
+
+        daemon.policy_file.write_text(good.replace("variables:", "varriables:"))
+        daemon.send(signal.SIGHUP)
+        self.await_that("the reload fails", lambda: daemon.status()["policy"]["reload_failures"] == 1, 10, daemon)
+        self.assertEqual([each["id"] for each in self.races(daemon)], [race["id"]])
+        self.assertGreaterEqual(daemon.status()["watch"]["registers"], 1)
+
+        daemon.policy_file.write_text(good.replace(", no_such_thing", ""))
+        daemon.send(signal.SIGHUP)
+        self.await_that("the other policy is in force", lambda: not daemon.status()["watch"]["guards"][0]["notes"], 10, daemon)
+        self.assertEqual([each["id"] for each in self.races(daemon)], [race["id"]])
+
+        daemon.policy_file.write_text(good[:good.index("    watch:")] + "    contention:\n      enabled: true\n")
+        daemon.send(signal.SIGHUP)
+        self.await_that("nothing is watched", lambda: not daemon.status()["watch"]["wanted"], 10, daemon)
+        self.await_that("the registers are given back", lambda: daemon.status()["watch"]["registers"] == 0, 10, daemon)
+        self.assertEqual(self.races(daemon), [])
+
+    def test_what_suppress_refuses(self):
+        racer = self.start_racer("racy/counter.O2-g")
+        daemon = self.start_daemon(self.policy(racer.path, "variables: [counter]").replace("suppressions", "#"))
+        done = subprocess.run([BIN / "raceguardctl", "--run-directory", daemon.run_directory, "findings", "--suppress",
+                               "0123456789ab"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("RG-D101", done.stderr)
+        race = self.await_that("the race is proven", lambda: self.races(daemon), 60, daemon)[0]
+        done = subprocess.run([BIN / "raceguardctl", "--run-directory", daemon.run_directory, "findings", "--suppress",
+                               race["id"]], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("race:^counter$", done.stderr, "the line that it would be")
+        self.assertEqual(len(self.races(daemon)), 1)
+
+    def verify(self, evidence):
+        done = subprocess.run([str(BIN / "raceguardctl"), "verify", str(evidence)], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
