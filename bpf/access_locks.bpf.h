@@ -20,6 +20,7 @@ struct rg_access {
 	rg_u32 broken;
 	rg_u32 broken_lock;
 	rg_u32 broken_owner;
+	rg_u32 behind_another; /* the access before this one was another thread's */
 };
 
 static __always_inline rg_u32 rg_read_word(rg_u64 address, rg_u32 if_unreadable)
@@ -86,6 +87,7 @@ static __always_inline void rg_read_locks(const struct rg_watch *watch, struct r
 			access->broken_owner = rg_last_tid(last);
 		}
 	}
+	access->behind_another = last && rg_last_tid(last) != (access->tid & RG_TID_MASK);
 	/* Another access came between: whom it would have been broken by is not known. */
 	if (__sync_lock_test_and_set(&hold->last, rg_last_access(access->tid, access->namespace_tid, mine)) != last)
 		access->broken = 0;

@@ -27,14 +27,15 @@ static __always_inline struct rg_access_site *rg_find_or_add_site(const struct r
 	return bpf_map_lookup_elem(&rg_access_sites, &key);
 }
 
-static __always_inline void rg_count_site(struct pt_regs *ctx, struct rg_access *access)
+/* Returns the site; 0: no room for it. */
+static __always_inline struct rg_access_site *rg_count_site(struct pt_regs *ctx, struct rg_access *access)
 {
 	struct rg_access_report report = {.role = RG_ACCESS_FIRST_SEEN, .with_stack = 1};
 	rg_u32 is_new = 0, i;
 	struct rg_access_site *site = rg_find_or_add_site(access, &is_new);
 
 	if (!site)
-		return;
+		return 0;
 	__sync_fetch_and_add(&site->count, 1);
 	site->last_ns = access->now_ns;
 	if (!site->first_tid && __sync_val_compare_and_swap(&site->first_tid, 0, access->tid) == 0)
@@ -53,6 +54,7 @@ static __always_inline void rg_count_site(struct pt_regs *ctx, struct rg_access 
 	}
 	if (is_new || report.role == RG_ACCESS_LOCK_BROKEN)
 		rg_send_access(ctx, access, &report);
+	return site;
 }
 
 /* Counts the pair; the count with this one. 0: no room. */

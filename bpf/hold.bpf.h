@@ -41,12 +41,15 @@ static __always_inline rg_u64 rg_read_value(const struct rg_watch *watch)
 	return bits >= 64 ? word : word & ((1ull << bits) - 1);
 }
 
-/* 1 and a place in the schedule if a hold is due. Who loses it to another CPU lets it go. */
-static __always_inline int rg_hold_is_due(rg_u64 now_ns)
+/* 1 and a place in the schedule if a hold is due. Who loses it to another CPU lets it go. An instruction that was never
+ * held yet, on what another thread uses too, may come ahead of the schedule: a rare writer would else hardly ever find
+ * it free beside frequent readers. */
+static __always_inline int rg_hold_is_due(const struct rg_access *access, const struct rg_access_site *site)
 {
+	rg_u32 priority = access->behind_another && site && !site->holds ? RG_PRIORITY_LOCK : RG_PRIORITY_IDLE;
 	struct rg_rate seen = {.due_ns = rg_hold_due_ns}, next = seen;
 
-	return rg_rate_take(&next, now_ns, rg_hold_interval_ns, RG_PRIORITY_IDLE) &&
+	return rg_rate_take(&next, access->now_ns, rg_hold_interval_ns, priority) &&
 	       __sync_val_compare_and_swap(&rg_hold_due_ns, seen.due_ns, next.due_ns) == seen.due_ns;
 }
 
@@ -99,7 +102,8 @@ static __always_inline void rg_keep(struct rg_spin *spin, rg_u64 limit_ns)
 
 /* The held thread's side, from taking the slot to giving it back. */
 static __always_inline void rg_hold_thread(struct pt_regs *ctx, const struct rg_watch *watch, struct rg_hold *hold,
-					   struct rg_watch_figures *figures, const struct rg_access *access)
+					   struct rg_watch_figures *figures, struct rg_access_site *site,
+					   const struct rg_access *access)
 {
 	struct rg_access_report report = {.role = RG_ACCESS_HELD};
 	struct rg_spin spin = {.slot = access->slot};
@@ -107,6 +111,8 @@ static __always_inline void rg_hold_thread(struct pt_regs *ctx, const struct rg_
 
 	if (__sync_val_compare_and_swap(&hold->word, 0, RG_HOLD_PREPARING))
 		return;
+	if (site)
+		__sync_fetch_and_add(&site->holds, 1);
 	hold->ip = access->ip;
 	hold->with_stack = 0;
 	word = rg_hold_word(++hold->number, access->tid);

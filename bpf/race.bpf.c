@@ -15,6 +15,7 @@ int rg_access(struct pt_regs *ctx)
 	rg_u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct rg_access access = {.now_ns = bpf_ktime_get_ns(), .tid = (rg_u32)pid_tgid};
 	struct rg_watch_figures *figures;
+	struct rg_access_site *site;
 	struct rg_watch *watch;
 	struct rg_hold *hold;
 	rg_u64 word;
@@ -34,12 +35,12 @@ int rg_access(struct pt_regs *ctx)
 	access.ip = ctx->ip;
 	access.namespace_tid = rg_namespace_tid(watch, access.tid);
 	rg_read_locks(watch, hold, &access);
-	rg_count_site(ctx, &access);
+	site = rg_count_site(ctx, &access);
 	word = *(volatile rg_u64 *)&hold->word;
 	if (rg_hold_is_overlapped(word, access.tid))
 		rg_overlap(ctx, hold, figures, &access, word);
-	else if (!word && watch->hold_ns && rg_hold_is_due(access.now_ns))
-		rg_hold_thread(ctx, watch, hold, figures, &access);
+	else if (!word && watch->hold_ns && rg_hold_is_due(&access, site))
+		rg_hold_thread(ctx, watch, hold, figures, site, &access);
 	return 1;
 }
 

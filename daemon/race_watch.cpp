@@ -59,6 +59,19 @@ unsigned threads_of(const std::vector<kernel::AccessSiteReading>& sites) {
   return static_cast<unsigned>(std::min<std::size_t>(tids.size(), 2));
 }
 
+// Whether a byte of the candidate is one that changed: two small variables may share the word.
+bool touches(const kernel::ChangedWord& word, const plan::WatchCandidate& candidate) {
+  const std::uint64_t differs = word.before ^ word.after;
+  for (unsigned byte = 0; byte < sizeof(differs); ++byte) {
+    const std::uint64_t address = word.address + byte;
+    if ((differs >> 8 * byte & 0xffU) != 0 && address >= candidate.address &&
+        address - candidate.address < candidate.length) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 RaceWatch::RaceWatch(const RaceWatchOptions& options, WatchRegisters& registers, const Clock& clock,
@@ -215,7 +228,9 @@ void RaceWatch::look_for_changes(std::int64_t now_ns) {
   }
   for (const kernel::ChangedWord& word : *changed) {
     for (const plan::WatchCandidate& candidate : subjects_.in_word(word.address)) {
-      rotation_.offer(candidate, now_ns);
+      if (touches(word, candidate)) {
+        rotation_.offer(candidate, now_ns);
+      }
     }
   }
 }

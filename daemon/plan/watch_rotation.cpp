@@ -15,6 +15,11 @@ bool named(const WatchCandidate& candidate) {
   return candidate.source == WatchSource::kNamed || candidate.source == WatchSource::kObject;
 }
 
+// What changes between two snapshots has a writer, though no visit may have met it yet.
+bool is_written(const WatchCandidate& candidate, const WatchOutcome& outcome) {
+  return outcome.writes || candidate.source == WatchSource::kChanged;
+}
+
 // How long an address rests after a visit; longer each time that the same came out.
 std::int64_t rest_ns(const WatchCandidate& candidate, const WatchOutcome& outcome, unsigned fruitless) {
   if (outcome.failed) {
@@ -26,7 +31,7 @@ std::int64_t rest_ns(const WatchCandidate& candidate, const WatchOutcome& outcom
   if (outcome.harmless) {
     return doubled(5'000 * kMs, fruitless);
   }
-  if (outcome.threads >= 2 && outcome.writes) {
+  if (outcome.threads >= 2 && is_written(candidate, outcome)) {
     return fruitless < 8 ? 0 : doubled(50 * kMs, fruitless - 8);
   }
   if (named(candidate)) {
@@ -75,6 +80,9 @@ bool WatchRotation::offer(const WatchCandidate& candidate, std::int64_t now_ns) 
     return true;
   }
   State& state = found->second;
+  if (candidate.source == WatchSource::kChanged && !named(state.candidate)) {
+    state.candidate.source = WatchSource::kChanged;
+  }
   const bool wakes = !state.armed && !state.harmless && (state.rank == Rank::kNew || state.rank == Rank::kResting);
   if (wakes && candidate.source != WatchSource::kGlobal && !(state.visited && state.touched)) {
     dequeue(state);
@@ -143,9 +151,10 @@ void WatchRotation::give_back(const WatchCandidate& candidate, const WatchOutcom
   state.shared = outcome.threads >= 2;
   state.harmless = outcome.hits > 0 && outcome.harmless;
   count(state, 1);
-  const bool promising = state.shared && outcome.writes && !outcome.harmless && !outcome.proven && !outcome.failed;
+  const bool promising =
+      state.shared && is_written(state.candidate, outcome) && !outcome.harmless && !outcome.proven && !outcome.failed;
   const Rank rank = promising ? Rank::kShared : named(candidate) ? Rank::kNamed : Rank::kResting;
-  enqueue(state, rank, now_ns + rest_ns(candidate, outcome, state.fruitless));
+  enqueue(state, rank, now_ns + rest_ns(state.candidate, outcome, state.fruitless));
 }
 
 std::int64_t WatchRotation::dwell_ns(const WatchCandidate& candidate, const WatchOutcome& so_far) {
@@ -158,7 +167,7 @@ std::int64_t WatchRotation::dwell_ns(const WatchCandidate& candidate, const Watc
   if (so_far.threads < 2) {
     return (named(candidate) ? 400 : 60) * kMs;
   }
-  return so_far.harmless || !so_far.writes ? 100 * kMs : 500 * kMs;
+  return so_far.harmless || !is_written(candidate, so_far) ? 100 * kMs : 500 * kMs;
 }
 
 RotationCoverage WatchRotation::coverage() const { return coverage_; }

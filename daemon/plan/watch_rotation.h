@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which address is watched next: there are thousands, and four address registers. The likely ones first: named by the
-// user, then touched by two threads with a write, then seen changing, then never looked at, then the rest by the time
+// user, then touched by two threads and written, then seen changing, then never looked at, then the rest by the time
 // they have rested. Each fourth choice is the one that waited longest, so that nothing starves. Pure, on the caller's
 // clock.
 #pragma once

@@ -70,6 +70,17 @@ static void *reader(void *unused)
 	return unused;
 }
 
+// Now and then, between many accesses of somebody else.
+static void *rare_writer(void *unused)
+{
+	while (running) {
+		increment();
+		for (int i = 0; i < 100 && running; i++)
+			think();
+	}
+	return unused;
+}
+
 static void *write_locked(void *unused)
 {
 	while (running) {
@@ -126,6 +137,7 @@ static const struct work works[] = {
 	{"half_locked", locked, racy},
 	{"readers", reader, reader},
 	{"reader_writer", reader, racy},
+	{"rarely_written", reader, rare_writer},
 	{"rwlock", write_locked, read_locked},
 	{"spin", spin_locked, spin_locked},
 	{"word", word_locked, word_locked},

@@ -103,6 +103,33 @@ TEST_F(Watched, AccessesBesideALockThatAnotherHoldsAreTold) {
   EXPECT_EQ(figures().holds, 0U) << "no interval was set";
 }
 
+// The readers take each hold that is due, all the time.
+TEST_F(Watched, ARareWriterBesideReadersIsHeldWhenItComes) {
+  racer_.run("pace 2000");
+  racer_.run("start rarely_written");
+  require(watcher_.set_hold_interval(kHoldInterval));
+  arm(0, order("counter"));
+  rg_access_site reader{};
+  rg_access_site writer{};  // all its instructions together
+  ASSERT_TRUE(watch_until(0, kHits, [&] {
+    reader = writer = {};
+    for (const auto& [key, site] : sites()) {
+      rg_access_site& sum = reader.first_tid == 0 || site.first_tid == reader.first_tid ? reader : writer;
+      sum.first_tid = site.first_tid;
+      sum.count += site.count;
+      sum.holds += site.holds;
+    }
+    if (reader.count < writer.count) {
+      std::swap(reader, writer);
+    }
+    return writer.count >= 3;
+  }));
+  racer_.run("stop");
+  EXPECT_GT(reader.count, 8 * writer.count);
+  EXPECT_GE(writer.holds, 1U);
+  EXPECT_GE(reader.holds, 1U);
+}
+
 // Locks of which the owner, or only the state, can be read; two that count readers.
 struct LockCase {
   const char* work;

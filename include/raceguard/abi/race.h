@@ -7,7 +7,7 @@
 #include "bpf.h"
 #include "types.h"
 
-#define RG_RACE_ABI_VERSION 1
+#define RG_RACE_ABI_VERSION 2
 
 #define RG_WATCH_SLOTS 4     /* address registers of an x86-64 CPU */
 #define RG_CANDIDATE_LOCKS 8 /* locks whose state is read at each hit */
@@ -77,6 +77,7 @@ struct rg_access_site_key {
 struct rg_access_site {
 	rg_u64 count;
 	rg_u64 last_ns;
+	rg_u64 holds;                     /* of threads right behind this instruction */
 	rg_u32 first_tid;
 	rg_u32 other_tid;                 /* a second thread that came here; 0: none yet */
 	rg_u32 held[RG_CANDIDATE_LOCKS];  /* accesses with the lock MINE, or TAKEN */
@@ -146,7 +147,7 @@ RG_STATIC_ASSERT(sizeof(struct rg_watch) == 56 + 16 * RG_CANDIDATE_LOCKS, "rg_wa
 RG_STATIC_ASSERT(sizeof(struct rg_hold) == 40, "rg_hold");
 RG_STATIC_ASSERT(sizeof(struct rg_watch_figures) == 56, "rg_watch_figures");
 RG_STATIC_ASSERT(sizeof(struct rg_access_site_key) == 16, "rg_access_site_key");
-RG_STATIC_ASSERT(sizeof(struct rg_access_site) == 24 + 8 * RG_CANDIDATE_LOCKS, "rg_access_site");
+RG_STATIC_ASSERT(sizeof(struct rg_access_site) == 32 + 8 * RG_CANDIDATE_LOCKS, "rg_access_site");
 RG_STATIC_ASSERT(sizeof(struct rg_access_pair_key) == 24, "rg_access_pair_key");
 RG_STATIC_ASSERT(sizeof(struct rg_record_access) == 104 + 8 * RG_DWARF_REGISTERS + 8 * RG_FRAME_POINTER_DEPTH + RG_STACK_COPY_MAX_BYTES, "rg_record_access");
 

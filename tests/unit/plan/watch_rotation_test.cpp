@@ -75,6 +75,20 @@ TEST(WatchRotation, NothingStarvesBesideSharedOnes) {
   EXPECT_GT(visits[8], 2 * visits[320]);
 }
 
+TEST(WatchRotation, WhatTwoThreadsReadAndSomebodyChangesIsTakenAgainAtOnce) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  rotation.offer(candidate(16), 0);
+  rotation.offer(candidate(8, WatchSource::kChanged), 0);
+  const WatchOutcome read_by_two{.hits = 9, .threads = 2};
+  const auto changed = *rotation.take(0);
+  ASSERT_EQ(changed.address, 8U);
+  EXPECT_GT(WatchRotation::dwell_ns(changed, read_by_two), WatchRotation::dwell_ns(candidate(16), read_by_two));
+  rotation.give_back(changed, read_by_two, 50 * kMs, 50 * kMs);
+  rotation.give_back(*rotation.take(50 * kMs), read_by_two, 50 * kMs, 50 * kMs);
+  EXPECT_EQ(rotation.take(50 * kMs)->address, changed.address);
+}
+
 TEST(WatchRotation, ASignOfLifeWakesWhatWasIdle) {
   WatchRotation rotation;
   rotation.offer(candidate(8), 0);
