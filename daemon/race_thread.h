@@ -19,9 +19,9 @@ struct SearchNews {
   SearchState state;
 };
 
-// Has a thread of its own, "rg-races", from the first process on that is to be searched: it reads the code and variables
-// of whole programs (half a second of a MariaDB without debug information), and the loop has to beat the switch page's
-// heart every 0.2 s. Sleeps without a wake-up while nothing is to be searched.
+// Has a thread of its own, "rg-races", from the first process on that is to be searched: it reads the code and
+// variables of whole programs (half a second of a MariaDB without debug information), and the loop has to beat the
+// switch page's heart every 0.2 s. Sleeps without a wake-up while nothing is to be searched.
 class RaceThread {
  public:
   // `clock` must outlive it.

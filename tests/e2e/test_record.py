@@ -80,7 +80,7 @@ class Record(unittest.TestCase):
         suppressions = self.scratch / "known"
         suppressions.write_text("# known\nrace:^counter$\n")
         done = self.record(self.start("racy/counter.O2-g").pid, "--only", "--watch", "counter", "--suppressions",
-                           str(suppressions), "-o", "json", duration="8s")
+                           str(suppressions), "-o", "json", duration="15s")
         report = json.loads(done.stdout)
         self.assertEqual(report["findings"], [])
         self.assertGreater(report["suppressed"], 0)
