@@ -35,6 +35,7 @@ def arguments():
     parser.add_argument("--each-once", action="store_true", help="one build of each program, not the same for all")
     parser.add_argument("--rotate", type=int, default=0, help="with --each-once: take the next builds")
     parser.add_argument("--racy-seconds", type=float, default=30)
+    parser.add_argument("--tries", type=int, default=1, help="recordings of a racy program in which nothing is found")
     parser.add_argument("--free-seconds", type=float, default=10)
     parser.add_argument("--long", action="store_true", help=f"the free programs for {LONG_SECONDS} s together")
     parser.add_argument("--within", type=float, help="seconds after which no further program is started")
@@ -70,6 +71,15 @@ def examine(program, build, chosen, deadline):
     if not binary.exists():
         missing = recording.Recording(None, 0, f"{binary} is not built", "")
         return judgement.Judgement(judgement.Cell.NO_REPORT, False, missing.output), missing
+    for tries_left in reversed(range(chosen.tries)):
+        verdict, done = record(program, build, binary, chosen)
+        if verdict.cell != judgement.Cell.NOTHING or verdict.good or not tries_left:
+            return verdict, done
+        print(f"again: nothing was found in {program.name}.{build} within {done.seconds:.0f} s, load average {os.getloadavg()[0]:.1f}",
+              flush=True)
+
+
+def record(program, build, binary, chosen):
     seconds = chosen.racy_seconds if program.racy else chosen.free_seconds
     done = recording.run(binary, chosen.build / "bin/raceguardctl", seconds, program.racy, chosen.record_option)
     verdict = judgement.judge(program, build, done.report)

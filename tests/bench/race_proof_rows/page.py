@@ -52,9 +52,9 @@ def throughput_text(rows):
     text = ""
     for row in rows:
         median = statistics.median(row["ratios"])
-        text += (f"Throughput under record over that without, {row['rate']:,} accesses a second from each of two threads: "
-                 f"**{median:.3f}** (median of {len(row['ratios'])} neighbouring windows, {min(row['ratios']):.3f} to "
-                 f"{max(row['ratios']):.3f}; goal >= 0.99: {'met' if median >= 0.99 else '**missed**'}).\n")
+        text += (f"- {row['what']}: throughput under record over that without **{median:.3f}** (median of {len(row['ratios'])} "
+                 f"neighbouring windows, {min(row['ratios']):.3f} to {max(row['ratios']):.3f}; goal >= {row['goal']}: "
+                 f"{'met' if median >= row['goal'] else '**missed**'}).\n")
     return text
 
 
