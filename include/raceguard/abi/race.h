@@ -122,7 +122,7 @@ struct rg_record_access {
 	rg_u64 generation;
 	rg_u64 pair;         /* same in the records of one hold; 0: of none */
 	rg_u64 ip;           /* behind the access */
-	rg_u64 value_before; /* HELD: at the hold's begin and end, the watched bytes */
+	rg_u64 value_before; /* HELD, if overlaps is 0: at the hold's begin and end, the watched bytes */
 	rg_u64 value_after;
 	rg_u64 held_ns;      /* HELD: how long */
 	rg_u32 slot;
