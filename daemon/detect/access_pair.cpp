@@ -52,24 +52,46 @@ bool never_atomic(const WatchedAccess& access) {
 }
 
 PairJudgement race(Verdict verdict, std::string caveat = {}) {
-  return {.outcome = PairOutcome::kRace, .verdict = verdict, .caveat = std::move(caveat)};
+  return {.outcome = PairOutcome::kRace, .verdict = verdict, .certain = false, .caveat = std::move(caveat)};
+}
+
+PairJudgement no_race(PairOutcome outcome) {
+  return {.outcome = outcome, .verdict = Verdict::kInfo, .certain = false, .caveat = {}};
 }
 
 bool updates(const PairSide& side, const WatchedAccess& access) {
   return side.facts.part_of_update || access.access.mode == AccessMode::kUpdate;
 }
 
-PairJudgement judge_untyped(const PairSide& first, const WatchedAccess& a, const PairSide& second,
-                            const WatchedAccess& b) {
+// What can be told whether or not the variable is an atomic.
+std::string why_certain(const PairSide& first, const WatchedAccess& a, const PairSide& second, const WatchedAccess& b) {
   if (never_atomic(a) || never_atomic(b)) {
-    return race(Verdict::kProven, "the variable's type is unknown; the instructions are not those of an atomic");
+    return "the instructions are not those of an atomic";
   }
   if (updates(first, a) && updates(second, b)) {
-    return race(Verdict::kProven,
-                "the variable's type is unknown; both sides read, change and write it without a lock prefix");
+    return "both sides read, change and write it, and not both with a lock prefix";
   }
-  return race(Verdict::kInfo,
-              "the variable's type is unknown: a race unless it is an atomic, whose loads and stores look the same");
+  return {};
+}
+
+PairJudgement judge_race(const WatchedBytes& bytes, const std::string& certain) {
+  if (bytes.atomic_access_seen) {
+    return certain.empty() ? race(Verdict::kInfo,
+                                  "other accesses to it are atomic: a race unless these are atomic too (a plain load "
+                                  "or store of an atomic looks the same)")
+                           : race(Verdict::kProven, "other accesses to it are atomic; " + certain);
+  }
+  switch (bytes.kind) {
+    case VariableKind::kPlain:
+      return race(Verdict::kProven);
+    case VariableKind::kVolatile:
+      return race(Verdict::kProven, "the variable is volatile, which orders nothing between threads");
+    default:
+      return certain.empty() ? race(Verdict::kInfo,
+                                    "the variable's type is unknown: a race unless it is an atomic, whose loads and "
+                                    "stores look the same")
+                             : race(Verdict::kProven, "the variable's type is unknown; " + certain);
+  }
 }
 
 }  // namespace
@@ -102,32 +124,20 @@ PairJudgement judge_pair(const PairSide& first, const PairSide& second, const Wa
     return {};
   }
   if (!writes(a->access) && !writes(b->access)) {
-    return {.outcome = PairOutcome::kBothRead, .verdict = Verdict::kInfo, .caveat = {}};
+    return no_race(PairOutcome::kBothRead);
   }
   const Touch touch = same_bytes(*a, *b, bytes);
   if (touch != Touch::kSame) {
-    return {.outcome = touch == Touch::kOther ? PairOutcome::kOtherBytes : PairOutcome::kUnknown,
-            .verdict = Verdict::kInfo,
-            .caveat = {}};
+    return no_race(touch == Touch::kOther ? PairOutcome::kOtherBytes : PairOutcome::kUnknown);
   }
   const bool both_atomic = is_atomic(a->access, first.facts) && is_atomic(b->access, second.facts);
   if (both_atomic || bytes.kind == VariableKind::kAtomic || bytes.kind == VariableKind::kLock) {
-    return {.outcome = PairOutcome::kBothAtomic, .verdict = Verdict::kInfo, .caveat = {}};
+    return no_race(PairOutcome::kBothAtomic);
   }
-  if (bytes.atomic_access_seen && !never_atomic(*a) && !never_atomic(*b)) {
-    return race(
-        Verdict::kInfo,
-        "other accesses to it are atomic: a race unless these are atomic too (a plain load or store of an atomic "
-        "looks the same)");
-  }
-  switch (bytes.kind) {
-    case VariableKind::kPlain:
-      return race(Verdict::kProven);
-    case VariableKind::kVolatile:
-      return race(Verdict::kProven, "the variable is volatile, which orders nothing between threads");
-    default:
-      return judge_untyped(first, *a, second, *b);
-  }
+  const std::string certain = why_certain(first, *a, second, *b);
+  PairJudgement judgement = judge_race(bytes, certain);
+  judgement.certain = !certain.empty();
+  return judgement;
 }
 
 }  // namespace raceguard::detect

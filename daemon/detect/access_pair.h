@@ -48,6 +48,7 @@ enum class PairOutcome {
 struct PairJudgement {
   PairOutcome outcome = PairOutcome::kUnknown;
   Verdict verdict = Verdict::kInfo;  // kProven, or kInfo where only the missing type stands in the way
+  bool certain = false;              // a race even if the variable turns out to be an atomic
   std::string caveat;
 };
 

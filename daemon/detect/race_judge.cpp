@@ -21,8 +21,6 @@ constexpr std::size_t kMostPairs = 64;         // holds of one order whose held 
 
 bool holds(const AccessEvent& event, std::size_t lock) { return event.lock_states.at(lock) == RG_LOCK_IS_MINE; }
 
-bool types_are_missing(VariableKind kind) { return kind == VariableKind::kUnknown; }
-
 std::vector<RaceLock> uneven_locks(const WatchSubject& subject, const AccessEvent& first, const AccessEvent& second) {
   std::vector<RaceLock> locks;
   for (std::size_t i = 0; i < subject.locks.size() && i < RG_CANDIDATE_LOCKS; ++i) {
@@ -194,7 +192,7 @@ void RaceJudge::judge_overlap(Order& order, const AccessEvent& held, const Acces
       return;
   }
   Entry entry;
-  entry.certain = judgement.verdict == Verdict::kProven && types_are_missing(order.subject.variable.kind);
+  entry.certain = judgement.certain;
   entry.finding.verdict = judgement.verdict;
   entry.finding.evidence = RaceEvidence::kOverlap;
   entry.finding.variable = order.subject.variable;
@@ -306,8 +304,8 @@ void RaceJudge::put(Entry entry, std::int64_t realtime_ns) {
   if (rank(finding.verdict) < rank(old.verdict)) {
     old.verdict = finding.verdict;
     old.caveat = finding.caveat;
-    known->second.certain = entry.certain;
   }
+  known->second.certain = known->second.certain || entry.certain;
   if (old.locks.empty()) {
     old.locks = std::move(finding.locks);
   }

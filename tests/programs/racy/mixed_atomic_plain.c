@@ -2,10 +2,10 @@
 // oracle: racy
 // variable: hits
 // pairs: 1-2
-// builds: O2-g O2-nopie O2-clang
+// builds: O0-g O2-g O2-nopie O2-clang
 // rate: 5000 a second a thread
 // One side adds by an atomic instruction, the other takes off from the same plain int as if it were alone. (Had it only
-// read, the instructions would be those of an atomic: docs/races.md, "What counts as atomic". So are they at -O0.)
+// read, the instructions would be those of an atomic: docs/races.md, "What counts as atomic".)
 #include "support/pace.h"
 
 int hits;

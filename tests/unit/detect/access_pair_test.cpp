@@ -102,6 +102,17 @@ TEST(AccessPair, WhatIsAtomicElsewhereIsNotProvenByPlainMoves) {
   EXPECT_EQ(judge(kWrite, kRead, watched).verdict, Verdict::kInfo);
 }
 
+TEST(AccessPair, AnUpdateWithoutALockPrefixBesideAnAtomicOneIsProven) {
+  auto watched = bytes(VariableKind::kPlain);
+  watched.atomic_access_seen = true;
+  const AccessSample update{.ip = 0x3030, .mode = AccessMode::kUpdate, .tid = 13};
+  const auto atomic = with(update, [](auto& s) { s.atomic = true; });
+  EXPECT_EQ(judge(update, atomic, watched).verdict, Verdict::kProven);
+  EXPECT_EQ(judge(kWrite, atomic, watched, {.part_of_update = true}).verdict, Verdict::kProven);
+  EXPECT_EQ(judge(kWrite, atomic, watched).verdict, Verdict::kInfo) << "may be an atomic store";
+  EXPECT_EQ(judge(atomic, atomic, watched).outcome, PairOutcome::kBothAtomic);
+}
+
 TEST(AccessPair, AnUnknownInstructionIsNotJudged) {
   auto first = access(kWrite);
   const auto second = access(kRead);
