@@ -2,7 +2,9 @@
 #include "daemon/detect/race_judge.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -18,6 +20,18 @@ using symbols::VariableKind;
 constexpr std::size_t kMostFacts = 65536;      // instructions whose facts are kept
 constexpr std::size_t kMostAddresses = 65536;  // addresses known to be atomic
 constexpr std::size_t kMostPairs = 64;         // holds of one order whose held access was not told yet
+
+// In the C library's locks and condition variables, whose words plain instructions of it touch too.
+bool in_library_lock(const AccessEvent& event) {
+  constexpr std::array<std::string_view, 5> kPrefixes{"pthread_", "__pthread_", "___pthread_", "sem_", "__new_sem_"};
+  if (event.stack.frames.empty()) {
+    return false;
+  }
+  const symbols::CodeSite& code = event.stack.frames.front();
+  const std::string_view file = std::string_view(code.binary).substr(code.binary.rfind('/') + 1);
+  return (file.starts_with("libc.so") || file.starts_with("libpthread")) &&
+         std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return code.function.starts_with(prefix); });
+}
 
 bool holds(const AccessEvent& event, std::size_t lock) { return event.lock_states.at(lock) == RG_LOCK_IS_MINE; }
 
@@ -173,6 +187,10 @@ RaceSite RaceJudge::site(const Order& order, const AccessEvent& event) {
 void RaceJudge::judge_overlap(Order& order, const AccessEvent& held, const AccessEvent& other,
                               std::int64_t realtime_ns) {
   ++counters_.pairs;
+  if (in_library_lock(held) && in_library_lock(other)) {
+    ++counters_.both_atomic;
+    return;
+  }
   const PairJudgement judgement = judge_pair({&held, facts(held)}, {&other, facts(other)}, bytes(order));
   switch (judgement.outcome) {
     case PairOutcome::kRace:

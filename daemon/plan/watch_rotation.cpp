@@ -32,7 +32,7 @@ std::int64_t rest_ns(const WatchCandidate& candidate, const WatchOutcome& outcom
     return doubled(5'000 * kMs, fruitless);
   }
   if (outcome.threads >= 2 && is_written(candidate, outcome)) {
-    return fruitless < 8 ? 0 : doubled(50 * kMs, fruitless - 8);
+    return fruitless < 3 ? 0 : doubled(500 * kMs, fruitless - 3);  // dozens of holds each, and nobody came
   }
   if (named(candidate)) {
     return doubled(20 * kMs, fruitless);
@@ -123,7 +123,11 @@ std::optional<std::uint64_t> WatchRotation::longest_waiting(std::int64_t now_ns)
 }
 
 std::optional<WatchCandidate> WatchRotation::take(std::int64_t now_ns) {
-  const auto address = ++takes_ % 4 == 0 ? longest_waiting(now_ns) : first_due(now_ns);
+  auto address = ++takes_ % 4 == 0 ? longest_waiting(now_ns) : first_due(now_ns);
+  const Queue& shared = queues_.at(static_cast<std::size_t>(Rank::kShared));
+  if (!address && !shared.empty()) {
+    address = std::get<1>(*shared.begin());  // better than an idle register
+  }
   if (!address) {
     return std::nullopt;
   }

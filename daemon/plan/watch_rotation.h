@@ -51,7 +51,7 @@ class WatchRotation {
   bool offer(const WatchCandidate& candidate, std::int64_t now_ns);
   void withdraw(std::uint64_t address);
 
-  // The next one, taken out until give_back(); nothing: none is due.
+  // The next one, taken out until give_back(); nothing: none is due, and none rests that two threads share.
   std::optional<WatchCandidate> take(std::int64_t now_ns);
   void give_back(const WatchCandidate& candidate, const WatchOutcome& outcome, std::int64_t armed_ns,
                  std::int64_t now_ns);

@@ -74,6 +74,19 @@ TEST_F(Judge, TheLockThatOneSideLackedIsNamed) {
   EXPECT_FALSE(lock.held_by_second);
 }
 
+TEST_F(Judge, TheCLibrarysOwnLocksAreNoVariables) {
+  const auto inside = [](events::AccessEvent event, const char* function) {
+    event.stack.frames.front().binary = "/usr/lib/x86_64-linux-gnu/libc.so.6";
+    event.stack.frames.front().function = function;
+    return event;
+  };
+  judge_.begin(1, subject());
+  pair(1, 5, inside(write_, "pthread_cond_signal"), inside(read_, "pthread_cond_wait"));
+  EXPECT_TRUE(judge_.findings().empty());
+  pair(1, 6, inside(write_, "memcpy"), inside(read_, "pthread_cond_wait"));
+  EXPECT_EQ(judge_.findings().size(), 1U);
+}
+
 TEST_F(Judge, AnAtomicAccessSeenLaterTakesAProofBack) {
   judge_.begin(1, subject());
   pair(1, 5, write_, read_);

@@ -89,6 +89,20 @@ TEST(WatchRotation, WhatTwoThreadsReadAndSomebodyChangesIsTakenAgainAtOnce) {
   EXPECT_EQ(rotation.take(50 * kMs)->address, changed.address);
 }
 
+TEST(WatchRotation, SharedOnesRestBesideOthersButNoRegisterIsIdle) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  const WatchOutcome shared{.hits = 9, .threads = 2, .writes = true};
+  for (int visit = 0; visit < 20; ++visit) {
+    const auto taken = rotation.take(0);
+    ASSERT_TRUE(taken) << "nothing else is there";
+    rotation.give_back(*taken, shared, 500 * kMs, 0);
+  }
+  rotation.offer(candidate(16), 0);
+  EXPECT_EQ(rotation.take(0)->address, 16U) << "it was fruitless often";
+  EXPECT_EQ(rotation.take(0)->address, 8U);
+}
+
 TEST(WatchRotation, ASignOfLifeWakesWhatWasIdle) {
   WatchRotation rotation;
   rotation.offer(candidate(8), 0);
