@@ -29,6 +29,60 @@ static __always_inline void rg_remember_call(const struct rg_call_key *key)
 		rg_drop_update(error, RG_DROP_CALLS_FULL);
 }
 
+/* clang makes one load of several registers, at a chosen offset; the verifier wants a constant one. */
+#define RG_REGISTER(ctx, name) ({                                                                           \
+	rg_u64 value;                                                                                        \
+	asm volatile("%0 = *(u64 *)(%1 + %2)"                                                                \
+		     : "=r"(value)                                                                           \
+		     : "r"(ctx), "i"(__builtin_offsetof(struct pt_regs, name)));                             \
+	value;                                                                                               \
+})
+
+/* The caller's argument; the plan takes no site where it is not in its register any more. */
+static __always_inline rg_u64 rg_argument(const struct pt_regs *ctx, rg_u8 number)
+{
+	switch (number) {
+	case 1:
+		return RG_REGISTER(ctx, di);
+	case 2:
+		return RG_REGISTER(ctx, si);
+	case 3:
+		return RG_REGISTER(ctx, dx);
+	case 4:
+		return RG_REGISTER(ctx, cx);
+	case 5:
+		return RG_REGISTER(ctx, r8);
+	case 6:
+		return RG_REGISTER(ctx, r9);
+	default:
+		return 0;
+	}
+}
+
+/* Which objects are used, and by more than one thread? An object that comes again costs a lookup. */
+static __always_inline void rg_see_object(const struct pt_regs *ctx, const struct rg_function_config *config,
+					  const struct rg_call_key *call)
+{
+	struct rg_object_key key = {.address = rg_argument(ctx, config->object_argument),
+				    .tgid = call->pid_tgid >> 32,
+				    .function_id = call->function_id};
+	rg_u32 tid = (rg_u32)call->pid_tgid;
+	struct rg_object *known;
+
+	if (!key.address)
+		return;
+	known = bpf_map_lookup_elem(&rg_objects, &key);
+	if (!known) {
+		struct rg_object seen = {.last_ns = bpf_ktime_get_ns(), .first_tid = tid};
+
+		bpf_map_update_elem(&rg_objects, &key, &seen, BPF_ANY);
+		return;
+	}
+	known->last_ns = bpf_ktime_get_ns();
+	if (known->first_tid != tid)
+		known->other_tid = tid;
+}
+
 /* sp + cfa_offset is the stack pointer that the caller has after the call. */
 SEC("uprobe")
 int rg_function_entry(struct pt_regs *ctx)
@@ -50,6 +104,8 @@ int rg_function_entry(struct pt_regs *ctx)
 	if (config->in_use != RG_SLOT_ACTIVE || config->target_id != target->target_id)
 		return 0;
 	__sync_fetch_and_add(&figures->calls, 1);
+	if (config->object_argument)
+		rg_see_object(ctx, config, &key);
 	key.cfa = ctx->sp + config->cfa_offset;
 	rg_remember_call(&key);
 	return 0;

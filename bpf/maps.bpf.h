@@ -46,6 +46,15 @@ struct {
 	__type(value, struct rg_call);
 } rg_calls SEC(".maps");
 
+/* Objects that watched functions were called with of late. Key: object, process, function. Written at entry, read by the
+ * daemon. LRU: the daemon wants those that are used now; the one that was not for longest makes room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct rg_object_key);
+	__type(value, struct rg_object);
+} rg_objects SEC(".maps");
+
 /* Figures of each futex word that somebody waited on. Key: process and address. Written by the contention programs,
  * removed by the daemon (process gone, idle lock). Full: locks_full, that wait is not counted. Not LRU: an eviction
  * would lose figures without a word. */

@@ -66,7 +66,7 @@ void Pipeline::follow(const ProbeChanges& changes) {
   changed_since_publish_ = true;
   observer_.follow(changes);
   if (changes.replanned) {
-    races_.follow(prober_.targets());
+    races_.follow(prober_.targets(), prober_.plan());
   }
   for (const pid_t pid : changes.forget_processes) {
     if (auto forgotten = prober_.attachment().forget_process(pid); !forgotten) {
@@ -146,7 +146,15 @@ void Pipeline::tick() {
 
 // Each race once, and again when a likely one is proven.
 void Pipeline::look_for_races() {
-  for (const detect::BookedRacePtr& race : races_.tick(observer_.locks())) {
+  std::vector<kernel::ObjectReading> objects;
+  if (races_.wants_objects()) {
+    if (auto read = prober_.attachment().read_objects()) {
+      objects = std::move(*read);
+    } else {
+      report("reading the objects of functions", read.error());
+    }
+  }
+  for (const detect::BookedRacePtr& race : races_.tick(observer_.locks(), objects)) {
     spdlog::warn("{} (id {}, policy {}, process {})", detect::race_sentence(race->finding), race->id, race->guard,
                  race->pid);
     desk_.note("race", exporting::booked_race_json(*race));

@@ -64,7 +64,7 @@ void RaceDesk::read_suppressions(const std::string& guard) {
   book_.set_suppressions(guard, std::move(*read));
 }
 
-void RaceDesk::follow(const targets::TargetSet& targets) {
+void RaceDesk::follow(const targets::TargetSet& targets, const plan::ProbePlan& plan) {
   SearchWork work{.guards = guards_, .processes = {}};
   if (!guards_.empty()) {
     for (const targets::Target& target : targets.list()) {
@@ -83,16 +83,30 @@ void RaceDesk::follow(const targets::TargetSet& targets) {
   }
   work_changed_ = work_changed_ || work.processes != work_.processes;
   work_ = std::move(work);
+  follow_functions(plan);
 }
 
-std::vector<detect::BookedRacePtr> RaceDesk::tick(const detect::LockTable& locks) {
-  seen_.clear();
-  if (std::exchange(work_changed_, false)) {
-    thread_.set_work(work_);
+void RaceDesk::follow_functions(const plan::ProbePlan& plan) {
+  std::map<std::uint32_t, std::shared_ptr<const ObjectOrder>> orders;
+  for (const plan::FunctionProbe& probe : plan.functions) {
+    const auto guard = guards_.find(probe.guard);
+    if (probe.object_argument == 0 || guard == guards_.end()) {
+      continue;
+    }
+    const auto& objects = guard->second.objects;
+    const auto object = std::ranges::find(objects, probe.name, &policy::WatchedObject::function);
+    if (object == objects.end()) {
+      continue;
+    }
+    const ObjectOrder order{.function = probe.symbol.name, .argument = object->argument, .members = object->members};
+    const auto known = orders_.find(probe.function_id);
+    const bool same = known != orders_.end() && *known->second == order;
+    orders.emplace(probe.function_id, same ? known->second : std::make_shared<const ObjectOrder>(order));
   }
-  if (work_.processes.empty() && state_.registers == 0) {
-    return {};
-  }
+  orders_ = std::move(orders);
+}
+
+void RaceDesk::hand_over(const detect::LockTable& locks, const std::vector<kernel::ObjectReading>& objects) {
   std::vector<SeenLock> seen_locks;
   for (const detect::LockDelta& lock : locks.last_tick()) {
     if (lock.wait_kind == events::LockStackEvent::WaitKind::kLock && guards_.contains(lock.guard)) {
@@ -100,15 +114,48 @@ std::vector<detect::BookedRacePtr> RaceDesk::tick(const detect::LockTable& locks
           {.pid = lock.id.pid, .lock = {.name = lock.name, .address = lock.id.address, .kind = RG_LOCK_PTHREAD_MUTEX}});
     }
   }
-  thread_.add_locks(std::move(seen_locks));
-  auto news = thread_.take();
-  if (!news) {
+  std::vector<SeenObject> seen_objects;
+  std::uint64_t newest_ns = objects_told_ns_;
+  for (const kernel::ObjectReading& reading : objects) {
+    const auto order = orders_.find(reading.key.function_id);
+    if (order == orders_.end() || reading.object.last_ns <= objects_told_ns_) {
+      continue;
+    }
+    newest_ns = std::max<std::uint64_t>(newest_ns, reading.object.last_ns);
+    seen_objects.push_back({.pid = static_cast<pid_t>(reading.key.tgid),
+                            .order = order->second,
+                            .address = reading.key.address,
+                            .seen_ns = static_cast<std::int64_t>(reading.object.last_ns),
+                            .shared = reading.object.other_tid != 0});
+  }
+  objects_told_ns_ = newest_ns;
+  // There may be more than are taken: first those that two threads had.
+  std::ranges::stable_partition(seen_objects, [](const SeenObject& object) { return object.shared; });
+  thread_.add_hints(std::move(seen_locks), std::move(seen_objects));
+}
+
+std::vector<detect::BookedRacePtr> RaceDesk::tick(const detect::LockTable& locks,
+                                                  const std::vector<kernel::ObjectReading>& objects) {
+  seen_.clear();
+  if (std::exchange(work_changed_, false)) {
+    thread_.set_work(work_);
+  }
+  if (work_.processes.empty() && state_.registers == 0) {
     return {};
   }
-  state_ = std::move(news->state);
-  tell_state();
+  hand_over(locks, objects);
   std::vector<detect::BookedRacePtr> told;
-  for (auto& [process, found] : news->findings) {
+  if (auto news = thread_.take()) {
+    state_ = std::move(news->state);
+    tell_state();
+    take_in(std::move(news->findings), told);
+  }
+  return told;
+}
+
+void RaceDesk::take_in(std::map<targets::ProcessId, ProcessFindings> findings,
+                       std::vector<detect::BookedRacePtr>& told) {
+  for (auto& [process, found] : findings) {
     if (!guards_.contains(found.guard)) {
       continue;  // the policy changed meanwhile
     }
@@ -127,7 +174,6 @@ std::vector<detect::BookedRacePtr> RaceDesk::tick(const detect::LockTable& locks
   for (const auto& [guard, settings] : guards_) {
     seen_[guard] = book_.take_seen(guard);
   }
-  return told;
 }
 
 // Once each: a debugger that holds a register for days is one line.

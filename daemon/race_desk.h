@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "daemon/detect/lock_table.h"
 #include "daemon/detect/race_book.h"
 #include "daemon/export/watch_view.h"
+#include "daemon/kernel/attachment.h"
+#include "daemon/plan/probe_plan.h"
 #include "daemon/policy/policy.h"
 #include "daemon/race_thread.h"
 #include "daemon/targets/target_set.h"
@@ -34,11 +37,15 @@ class RaceDesk {
 
   // Reads the files of suppressions again. One that cannot be read leaves its list as it was.
   void reload(const policy::Policy& policy);
-  // The targets or the policy changed. The search begins with the next tick().
-  void follow(const targets::TargetSet& targets);
+  // The targets or the plan changed. The search begins with the next tick().
+  void follow(const targets::TargetSet& targets, const plan::ProbePlan& plan);
 
-  // Once a tick: takes in what was found. Returns what is new, for the log and the evidence.
-  std::vector<detect::BookedRacePtr> tick(const detect::LockTable& locks);
+  // Functions are called with objects whose members are watched: tick() wants to know with which.
+  [[nodiscard]] bool wants_objects() const { return !orders_.empty(); }
+  // Once a tick: hands over what the other watches saw, takes in what was found. Returns what is new, for the log and
+  // the evidence.
+  std::vector<detect::BookedRacePtr> tick(const detect::LockTable& locks,
+                                          const std::vector<kernel::ObjectReading>& objects);
   // Races that were seen between the last two ticks, for the breakers.
   [[nodiscard]] detect::RacesSeen seen(const std::string& guard) const;
 
@@ -52,11 +59,16 @@ class RaceDesk {
 
  private:
   void read_suppressions(const std::string& guard);
+  void follow_functions(const plan::ProbePlan& plan);
   void tell_state();
+  void hand_over(const detect::LockTable& locks, const std::vector<kernel::ObjectReading>& objects);
+  void take_in(std::map<targets::ProcessId, ProcessFindings> findings, std::vector<detect::BookedRacePtr>& told);
   [[nodiscard]] Result<SuppressedRace> suppress(const detect::BookedRacePtr& race, const std::string& why);
 
   std::map<std::string, policy::WatchGuard> guards_;  // those that watch something
   std::map<std::string, std::string> file_troubles_;  // by guard: why its suppressions could not be read
+  std::map<std::uint32_t, std::shared_ptr<const ObjectOrder>> orders_;  // by function id
+  std::uint64_t objects_told_ns_ = 0;
   detect::RaceBook book_;
   std::map<std::string, detect::RacesSeen> seen_;
   std::map<targets::ProcessId, std::uint64_t> serials_;  // of the search that each process's counts come from

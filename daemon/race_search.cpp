@@ -17,6 +17,8 @@ constexpr std::int64_t kShortestTurnNs = 2 * kNsPerSecond;  // ... unless they a
 constexpr std::int64_t kSettleNs = kNsPerSecond;  // a process that ends at once is not worth reading its symbols
 constexpr std::int64_t kRetryNs = 30 * kNsPerSecond;
 constexpr std::int64_t kRegistersRetryNs = 5 * kNsPerSecond;  // another tool may have them for a moment
+constexpr std::int64_t kTellPeriodNs =
+    kNsPerSecond;                     // of findings without a new race; they are copied with their stacks
 constexpr std::size_t kMostOpen = 8;  // searches that keep symbols and what they learned: some 10 to 100 MiB each
 
 bool same_search(const policy::WatchGuard& a, const policy::WatchGuard& b) {
@@ -80,12 +82,23 @@ void RaceSearch::set_work(SearchWork work) {
   work_ = std::move(work);
 }
 
+RaceWatch* RaceSearch::watch_of(pid_t pid) {
+  const auto entry = entries_.lower_bound({.pid = pid, .start_ticks = 0});
+  return entry != entries_.end() && entry->first.pid == pid ? entry->second.watch.get() : nullptr;
+}
+
 void RaceSearch::add_locks(const std::vector<SeenLock>& locks) {
   for (const SeenLock& seen : locks) {
-    const auto entry =
-        std::find_if(entries_.begin(), entries_.end(), [&](const auto& each) { return each.first.pid == seen.pid; });
-    if (entry != entries_.end() && entry->second.watch) {
-      entry->second.watch->add_lock(seen.lock);
+    if (RaceWatch* watch = watch_of(seen.pid); watch != nullptr) {
+      watch->add_lock(seen.lock);
+    }
+  }
+}
+
+void RaceSearch::add_objects(const std::vector<SeenObject>& objects) {
+  for (const SeenObject& object : objects) {
+    if (RaceWatch* watch = watch_of(object.pid); watch != nullptr) {
+      watch->see(object);
     }
   }
 }
@@ -121,6 +134,9 @@ void RaceSearch::take_registers(std::int64_t now_ns) {
   if (now_ns < next_try_ns_) {
     return;
   }
+  if (!hit_cost_ns_) {  // before the registers are taken: it needs one itself
+    hit_cost_ns_ = kernel::calibrate().cost_ns("watchpoint").value_or(RaceWatchOptions{}.hit_cost_ns);
+  }
   auto watcher = kernel::Watcher::open({});
   if (!watcher) {
     past_.trouble = watcher.error().to_string();
@@ -129,9 +145,6 @@ void RaceSearch::take_registers(std::int64_t now_ns) {
   }
   past_.trouble.clear();
   registers_ = std::make_unique<WatchRegisters>(WatchRegisters{.watcher = std::move(*watcher)});
-  if (!hit_cost_ns_) {
-    hit_cost_ns_ = kernel::calibrate().cost_ns("watchpoint").value_or(RaceWatchOptions{}.hit_cost_ns);
-  }
 }
 
 void RaceSearch::give_registers_back() {
@@ -201,6 +214,9 @@ Result<void> RaceSearch::open(const targets::ProcessId& process, Entry& entry) {
                            .missing_is_noted = true};
   for (const policy::WatchedVariable& variable : guard.variables) {
     options.variables.push_back(variable.name);
+    if (!variable.guarded_by.empty()) {
+      options.guarded_by[variable.name] = variable.guarded_by;
+    }
   }
   auto watch = RaceWatch::open(options, *registers_, clock_);
   if (!watch) {
@@ -257,8 +273,15 @@ void RaceSearch::gather(const targets::ProcessId& process, const Entry& entry) {
 }
 
 std::map<targets::ProcessId, ProcessFindings> RaceSearch::take_findings() {
-  if (current_ && entries_.at(*current_).watch) {
-    gather(*current_, entries_.at(*current_));
+  if (current_) {
+    Entry& entry = entries_.at(*current_);
+    const std::uint64_t races = entry.watch->judged().races;
+    const std::int64_t now_ns = clock_.monotonic_ns();
+    if (races != entry.races_told || now_ns - entry.told_ns >= kTellPeriodNs) {
+      entry.races_told = races;
+      entry.told_ns = now_ns;
+      gather(*current_, entry);
+    }
   }
   return std::exchange(found_, {});
 }

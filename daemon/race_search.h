@@ -64,6 +64,7 @@ class RaceSearch {
   // Processes whose guard is searched as before keep what was learned; the others begin anew, or end.
   void set_work(SearchWork work);
   void add_locks(const std::vector<SeenLock>& locks);
+  void add_objects(const std::vector<SeenObject>& objects);
 
   // Registers are taken when the first process is there, and given back when the last one is gone.
   void step();
@@ -81,10 +82,13 @@ class RaceSearch {
     std::uint64_t serial = 0;
     std::int64_t not_before_ns = 0;
     std::int64_t last_turn_ns = 0;
+    std::uint64_t races_told = 0;
+    std::int64_t told_ns = 0;
     std::string failure;  // why it is not searched at the moment
   };
   using Entries = std::map<targets::ProcessId, Entry>;
 
+  [[nodiscard]] RaceWatch* watch_of(pid_t pid);
   void take_registers(std::int64_t now_ns);
   void give_registers_back();
   [[nodiscard]] std::int64_t turn_ns() const;

@@ -174,6 +174,28 @@ Result<std::vector<plan::WatchCandidate>> RaceSubjects::named(const std::string&
   return fail(ErrorCode::kSymbolNotFound, fmt::format("no binary of the process has a variable {}", path));
 }
 
+Result<void> RaceSubjects::guard(const std::vector<plan::WatchCandidate>& candidates, const std::string& lock) {
+  Error why(ErrorCode::kSymbolNotFound, fmt::format("no binary of the process has a lock {}", lock));
+  for (const Module& module : modules_) {
+    const auto found = module.variables == nullptr ? Result<Variable>(fail(why)) : module.variables->find(lock);
+    if (!found) {
+      why = module.variables == nullptr ? why : found.error();
+      continue;
+    }
+    if (found->lock == RG_LOCK_NONE) {
+      return fail(ErrorCode::kSymbolNotFound,
+                  fmt::format("{} ({}) is no lock whose holder can be read", lock, found->type),
+                  "Name a pthread mutex or rwlock, a std::mutex, or a spin lock");
+    }
+    for (const plan::WatchCandidate& candidate : candidates) {
+      guarded_by_[candidate.address] = {
+          .name = found->name, .address = found->address + module.bias, .kind = found->lock};
+    }
+    return {};
+  }
+  return fail(std::move(why));
+}
+
 std::vector<plan::WatchCandidate> RaceSubjects::in_word(std::uint64_t address) const {
   const Module* module = module_of(address);
   if (module == nullptr) {
@@ -216,6 +238,7 @@ const RaceSubjects::Module* RaceSubjects::module_of(std::uint64_t address) const
 
 // The nearest globals, and what was seen contended: a structure's lock is beside what it guards.
 std::vector<detect::CandidateLock> RaceSubjects::locks_near(std::uint64_t address) const {
+  const auto named = guarded_by_.find(address);
   std::vector<detect::CandidateLock> near = locks_;
   for (const detect::CandidateLock& lock : contended_) {
     const bool known = std::any_of(near.begin(), near.end(), [&](const auto& l) { return l.address == lock.address; });
@@ -227,8 +250,50 @@ std::vector<detect::CandidateLock> RaceSubjects::locks_near(std::uint64_t addres
     return lock.address > address ? lock.address - address : address - lock.address;
   };
   std::stable_sort(near.begin(), near.end(), [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
+  if (named != guarded_by_.end()) {
+    std::erase_if(near, [&](const auto& lock) { return lock.address == named->second.address; });
+    near.insert(near.begin(), named->second);
+  }
   near.resize(std::min<std::size_t>(near.size(), RG_CANDIDATE_LOCKS));
   return near;
+}
+
+Result<ObjectMembers> RaceSubjects::members(const ObjectOrder& order) const {
+  for (const Module& module : modules_) {
+    const std::string type =
+        module.variables == nullptr ? "" : module.variables->pointee_of_argument(order.function, order.argument);
+    if (type.empty()) {
+      continue;
+    }
+    ObjectMembers members;
+    for (const std::string& path : order.members) {
+      const auto member = module.variables->member(type, path);
+      if (!member) {
+        return fail(member.error());
+      }
+      if (!watchable(member->kind)) {
+        return fail(
+            ErrorCode::kSymbolNotFound,
+            fmt::format("{} of {} is an atomic, a lock or a constant ({}): it cannot race", path, type, member->type));
+      }
+      for (const plan::WatchCandidate& piece : pieces(member->address, member->size, plan::WatchSource::kObject)) {
+        members.push_back({.name = fmt::format("{}::{}", type, path),
+                           .type = member->type,
+                           .declared = member->declared,
+                           .address = piece.address,
+                           .size = piece.length,
+                           .kind = member->kind,
+                           .binary = module.path,
+                           .build_id = module.build_id,
+                           .of_object = true});
+      }
+    }
+    return members;
+  }
+  return fail(
+      ErrorCode::kSymbolNotFound,
+      fmt::format("no binary of the process says what argument {} of {} points to", order.argument, order.function),
+      "Install its debug symbols");
 }
 
 detect::WatchSubject RaceSubjects::subject(const plan::WatchCandidate& candidate) const {

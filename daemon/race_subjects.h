@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "daemon/detect/race_judge.h"
 #include "daemon/kernel/memory_activity.h"
 #include "daemon/plan/watch_rotation.h"
+#include "daemon/race_objects.h"
 #include "daemon/symbols/resolver.h"
 #include "daemon/symbols/variable.h"
 #include "daemon/targets/target.h"
@@ -32,7 +34,12 @@ class RaceSubjects {
   // The scalars in an aligned word that changed; the word itself where no variable is known. Empty: atomic, a lock.
   [[nodiscard]] std::vector<plan::WatchCandidate> in_word(std::uint64_t address) const;
 
+  // The members that an order names, by offset, one for each address register that they take. kSymbolNotFound.
+  [[nodiscard]] Result<ObjectMembers> members(const ObjectOrder& order) const;
+
   [[nodiscard]] detect::WatchSubject subject(const plan::WatchCandidate& candidate) const;
+  // The lock that has to be held at accesses to these, by name. kSymbolNotFound.
+  [[nodiscard]] Result<void> guard(const std::vector<plan::WatchCandidate>& candidates, const std::string& lock);
   // A lock that was seen contended; its kind is guessed by how it is waited for.
   void add_lock(detect::CandidateLock lock);
 
@@ -66,8 +73,9 @@ class RaceSubjects {
   symbols::Resolver& resolver_;
   std::vector<Module> modules_;  // the executable first
   std::vector<kernel::MemoryRange> ranges_;
-  std::vector<detect::CandidateLock> locks_;      // of globals, by address
-  std::vector<detect::CandidateLock> contended_;  // seen at work, the last first
+  std::vector<detect::CandidateLock> locks_;                   // of globals, by address
+  std::vector<detect::CandidateLock> contended_;               // seen at work, the last first
+  std::map<std::uint64_t, detect::CandidateLock> guarded_by_;  // by the address that it guards
   std::vector<std::string> notes_;
 };
 

@@ -11,8 +11,14 @@
 namespace raceguard::app {
 namespace {
 
-constexpr std::chrono::milliseconds kStep{4};
+constexpr std::chrono::milliseconds kStep{8};
 constexpr std::int64_t kPublishPeriodNs = 100 * kNsPerMs;
+
+template <typename Hint>
+void append(std::vector<Hint>& waiting, std::vector<Hint> more, std::size_t most) {
+  more.resize(std::min(more.size(), most - std::min(most, waiting.size())));
+  std::move(more.begin(), more.end(), std::back_inserter(waiting));
+}
 
 }  // namespace
 
@@ -30,11 +36,10 @@ void RaceThread::set_work(SearchWork work) {
   changed_.notify_all();
 }
 
-void RaceThread::add_locks(std::vector<SeenLock> locks) {
+void RaceThread::add_hints(std::vector<SeenLock> locks, std::vector<SeenObject> objects) {
   const std::lock_guard held(lock_);
-  const std::size_t room = kMostLocks - std::min(kMostLocks, locks_.size());
-  locks.resize(std::min(locks.size(), room));
-  std::move(locks.begin(), locks.end(), std::back_inserter(locks_));
+  append(locks_, std::move(locks), kMostHints);
+  append(objects_, std::move(objects), kMostHints);
 }
 
 std::optional<SearchNews> RaceThread::take() {
@@ -49,6 +54,7 @@ void RaceThread::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::optional<SearchWork> work;
     std::vector<SeenLock> locks;
+    std::vector<SeenObject> objects;
     {
       std::unique_lock held(lock_);
       const auto has_work = [this] { return work_.has_value(); };
@@ -59,12 +65,14 @@ void RaceThread::run(const std::stop_token& stop) {
       }
       work = std::exchange(work_, std::nullopt);
       locks = std::exchange(locks_, {});
+      objects = std::exchange(objects_, {});
     }
     if (work) {
       search.set_work(std::move(*work));
       next_publish_ns = 0;
     }
     search.add_locks(locks);
+    search.add_objects(objects);
     search.step();
     if (const std::int64_t now_ns = clock_.monotonic_ns(); now_ns >= next_publish_ns || search.idle()) {
       next_publish_ns = now_ns + kPublishPeriodNs;

@@ -32,21 +32,22 @@ class RaceThread {
 
   // Starts the thread, so not before the daemon has given up its rights: threads keep theirs.
   void set_work(SearchWork work);
-  // Beyond kMostLocks that wait, they are dropped: the next tick tells them again while they are contended.
-  void add_locks(std::vector<SeenLock> locks);
+  // Beyond kMostHints that wait, they are dropped: the next tick tells them again while they are in use.
+  void add_hints(std::vector<SeenLock> locks, std::vector<SeenObject> objects);
   // Never waits for a step. Nothing: no news since.
   [[nodiscard]] std::optional<SearchNews> take();
 
  private:
-  static constexpr std::size_t kMostLocks = 256;
+  static constexpr std::size_t kMostHints = 256;
   void run(const std::stop_token& stop);
   void publish(RaceSearch& search);
 
   const Clock& clock_;
   std::mutex lock_;
   std::condition_variable_any changed_;
-  std::optional<SearchWork> work_;  // this and the next are guarded by lock_
+  std::optional<SearchWork> work_;  // this and the next three are guarded by lock_
   std::vector<SeenLock> locks_;
+  std::vector<SeenObject> objects_;
   std::optional<SearchNews> news_;
   std::jthread thread_;  // last: it ends before what it uses
 };

@@ -83,6 +83,7 @@ RaceWatch::RaceWatch(const RaceWatchOptions& options, WatchRegisters& registers,
       symboliser_(resolver_),
       decoder_(mappings_, symboliser_, resolver_),
       subjects_(resolver_),
+      objects_([this](const ObjectOrder& order) { return subjects_.members(order); }),
       judge_(judge_options()),
       slots_(registers.watcher.slots()) {}
 
@@ -175,6 +176,11 @@ Result<void> RaceWatch::look_for_names(std::int64_t now_ns) {
     }
     for (const plan::WatchCandidate& candidate : *candidates) {
       rotation_.offer(candidate, now_ns);
+    }
+    if (const auto lock = options_.guarded_by.find(*name); lock != options_.guarded_by.end()) {
+      if (const auto known = subjects_.guard(*candidates, lock->second); !known) {
+        lock_notes_.push_back(known.error().to_string());
+      }
     }
     name = unfound_.erase(name);
   }
@@ -290,6 +296,9 @@ Result<void> RaceWatch::step() {
     const std::int64_t took_ns = clock_.monotonic_ns() - now_ns;
     next_activity_ns_ = now_ns + std::max(kActivityPeriodNs, kActivityRest * took_ns);
   }
+  if (auto forgotten = forget_objects(now_ns); !forgotten) {
+    return forgotten;
+  }
   for (unsigned index = 0; index < slots_.size(); ++index) {
     if (auto stepped = step_slot(index, now_ns); !stepped) {
       return stepped;
@@ -369,6 +378,9 @@ Result<void> RaceWatch::arm(unsigned index, std::int64_t now_ns) {
   }
   const std::uint64_t generation = registers_.next_generation++;
   detect::WatchSubject subject = subjects_.subject(*candidate);
+  if (auto member = objects_.member_at(candidate->address)) {
+    subject.variable = std::move(*member);
+  }
   kernel::WatchOrder order{.generation = generation,
                            .tgid = id_.pid,
                            .address = candidate->address,
@@ -455,38 +467,6 @@ Result<void> RaceWatch::spend(std::int64_t now_ns) {
     }
   }
   return {};
-}
-
-detect::RaceCost RaceWatch::cost() const {
-  detect::RaceCost cost = cost_;
-  cost.budget = options_.budget;
-  cost.hit_cost_ns = options_.hit_cost_ns;
-  cost.longest_hold_ns = options_.hold_ns;
-  cost.charged_ns =
-      static_cast<std::int64_t>(static_cast<double>(cost.hits + cost.foreign_hits) * cost.hit_cost_ns) + cost.hold_ns;
-  cost.elapsed_ns = clock_.monotonic_ns() - started_ns_;
-  cost.target_cpu_ns = std::max<std::int64_t>(process_cpu_ns(id_.pid) - cpu_at_start_ns_, 0);
-  return cost;
-}
-
-std::vector<std::string> RaceWatch::notes() const {
-  std::vector<std::string> notes = subjects_.notes();
-  notes.insert(notes.end(), unfound_notes_.begin(), unfound_notes_.end());
-  if (registers_.watcher.cpus() < 2) {
-    notes.push_back("one CPU is online: two accesses never overlap, so no race can be proven");
-  }
-  if (!registers_.watcher.shortfall().empty()) {
-    notes.push_back(registers_.watcher.shortfall());
-  }
-  if (!activity_note_.empty()) {
-    notes.push_back("changing memory is not looked at: " + activity_note_);
-  }
-  if (!subjects_.has_types()) {
-    notes.push_back(
-        "no binary of the process has type information: only accesses that no atomic makes can be proven to race; "
-        "install its debug symbols for the rest");
-  }
-  return notes;
 }
 
 }  // namespace raceguard::app

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "daemon/kernel/memory_activity.h"
 #include "daemon/kernel/watcher.h"
 #include "daemon/plan/watch_rotation.h"
+#include "daemon/race_objects.h"
 #include "daemon/race_subjects.h"
 #include "daemon/symbols/resolver.h"
 #include "daemon/targets/process_reader.h"
@@ -30,12 +32,13 @@ namespace raceguard::app {
 
 struct RaceWatchOptions {
   pid_t pid = 0;
-  std::int64_t hold_ns = 50'000;       // the longest hold of a thread, at most kernel::kLongestHoldNs
-  double budget = 0.01;                // of one CPU: hits at their cost, and holds
-  double hit_cost_ns = 7'000;          // calibrated
-  bool automatic = true;               // all globals, and words that change
-  std::vector<std::string> variables;  // by name; looked at first
-  bool missing_is_noted = false;       // a variable that no binary has (yet) is a note, and looked for again
+  std::int64_t hold_ns = 50'000;                       // the longest hold of a thread, at most kernel::kLongestHoldNs
+  double budget = 0.01;                                // of one CPU: hits at their cost, and holds
+  double hit_cost_ns = 7'000;                          // calibrated
+  bool automatic = true;                               // all globals, and words that change
+  std::vector<std::string> variables;                  // by name; looked at first
+  std::map<std::string, std::string> guarded_by = {};  // the lock of a variable, both by name
+  bool missing_is_noted = false;  // a variable that no binary has (yet) is a note, and looked for again
 };
 
 // The address registers, which all searches of this machine share: one of them has the registers at a time.
@@ -61,11 +64,10 @@ class RaceWatch {
 
   // A lock that the contention watch saw: what guards a variable, and a sign of shared words beside it.
   void add_lock(detect::CandidateLock lock);
-  // Addresses that a guarded function was called with (objects), and other hints.
-  bool offer(const plan::WatchCandidate& candidate) { return rotation_.offer(candidate, clock_.monotonic_ns()); }
-  void withdraw(std::uint64_t address) { rotation_.withdraw(address); }
+  // An object that a guarded function was called with.
+  void see(const SeenObject& object);
 
-  [[nodiscard]] std::vector<detect::RaceFinding> findings() const { return judge_.findings(); }
+  [[nodiscard]] std::vector<detect::RaceFinding> findings() const;
   [[nodiscard]] const detect::RaceJudgeCounters& judged() const { return judge_.counters(); }
   [[nodiscard]] plan::RotationCoverage coverage() const { return rotation_.coverage(); }
   [[nodiscard]] detect::RaceCost cost() const;
@@ -102,6 +104,7 @@ class RaceWatch {
   [[nodiscard]] Result<void> give_back(unsigned index, std::int64_t now_ns);
   [[nodiscard]] Result<void> spend(std::int64_t now_ns);
   void look_for_changes(std::int64_t now_ns);
+  [[nodiscard]] Result<void> forget_objects(std::int64_t now_ns);
   [[nodiscard]] Result<void> take_registers();
   [[nodiscard]] Result<void> look_for_names(std::int64_t now_ns);
   [[nodiscard]] detect::AccessFacts facts(const events::AccessEvent& event) const;
@@ -117,18 +120,21 @@ class RaceWatch {
   events::ResolverSymboliser symboliser_;
   events::AccessDecoder decoder_;
   RaceSubjects subjects_;
+  RaceObjects objects_;
   plan::WatchRotation rotation_;
   detect::RaceJudge judge_;
   std::optional<kernel::MemoryActivity> activity_;
   std::string activity_note_;
   std::vector<std::string> unfound_;  // of the options' variables
   std::vector<std::string> unfound_notes_;
+  std::vector<std::string> lock_notes_;
 
   std::vector<Slot> slots_;
   std::int64_t started_ns_ = 0;
   std::int64_t refilled_ns_ = 0;
   std::int64_t next_follow_ns_ = 0;
   std::int64_t next_activity_ns_ = 0;
+  std::int64_t next_forget_ns_ = 0;
   double tokens_ns_ = 0;
   std::int64_t cpu_at_start_ns_ = 0;
   detect::RaceCost cost_;

@@ -316,6 +316,9 @@ void RaceJudge::put(Entry entry, std::int64_t realtime_ns) {
   RaceFinding& old = known->second.finding;
   old.last_seen_ns = realtime_ns;
   ++old.count;
+  if (old.variable.of_object) {
+    old.variable.address = finding.variable.address;
+  }
   if (old.seen_ns.size() < kTimesKept) {
     old.seen_ns.push_back(realtime_ns);
   }

@@ -162,6 +162,19 @@ Result<std::vector<LockReading>> Attachment::read_locks() const {
   return readings;
 }
 
+Result<std::vector<ObjectReading>> Attachment::read_objects() const {
+  auto entries = read_hash<rg_object_key, rg_object>(impl_->fd(impl_->maps().rg_objects), "rg_objects");
+  if (!entries) {
+    return fail(std::move(entries).error());
+  }
+  std::vector<ObjectReading> readings;
+  readings.reserve(entries->size());
+  for (const auto& entry : *entries) {
+    readings.push_back({entry.key, entry.value});
+  }
+  return readings;
+}
+
 Result<std::vector<std::uint64_t>> Attachment::read_drops() const {
   auto counted = read_counters(impl_->fd(impl_->maps().rg_drops), "rg_drops", RG_DROP_REASON_COUNT);
   if (!counted) {

@@ -48,6 +48,11 @@ struct LockReading {
   rg_lock_counters counters{};
 };
 
+struct ObjectReading {
+  rg_object_key key{};
+  rg_object object{};
+};
+
 struct ProbeRunCost {
   std::string program;
   std::uint64_t runs = 0;
@@ -78,6 +83,8 @@ class Attachment {
 
   [[nodiscard]] Result<std::vector<FunctionReading>> read_functions() const;
   [[nodiscard]] Result<std::vector<LockReading>> read_locks() const;
+  // What functions with an object_argument were called with of late, 1024 objects at most.
+  [[nodiscard]] Result<std::vector<ObjectReading>> read_objects() const;
   [[nodiscard]] Result<std::vector<std::uint64_t>> read_drops() const;  // by enum rg_drop_reason
   // Drops calls in flight that are older than `expiry_ns` or whose thread is gone; returns how many.
   [[nodiscard]] Result<std::size_t> expire_calls(std::int64_t now_ns, std::int64_t expiry_ns);

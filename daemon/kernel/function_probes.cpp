@@ -36,6 +36,7 @@ rg_function_config slot_of(const plan::FunctionProbe& probe, rg_slot_state state
   slot.target_id = probe.guard_index;
   slot.cfa_offset = probe.site.cfa_offset;
   slot.in_use = static_cast<rg_u8>(state);
+  slot.object_argument = probe.object_argument;
   if (!probe.error.empty()) {
     const policy::ErrorTest& test = probe.error.front();
     slot.error_test = error_test(test.comparison);

@@ -72,6 +72,33 @@ std::string GuardPlan::mapped_names() const {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+std::uint8_t GuardPlan::object_argument(const policy::FunctionGuard& function, const FoundFunction& found) {
+  const auto& objects = guard_.watch.objects;
+  const auto object = std::ranges::find(objects, function.name, &policy::WatchedObject::function);
+  if (object == objects.end()) {
+    return 0;
+  }
+  if (object->argument >= found.site->intact_arguments) {
+    omit(fmt::format("objects of function {}", found.symbol.demangled),
+         Error(ErrorCode::kSymbolNoSite,
+               fmt::format("argument {} is not in its register any more where the probe sits (+{:#x} {})",
+                           object->argument, found.site->function_offset, found.site->instruction),
+               "Name a function that is called with the object earlier, see 'raceguardctl sites'"));
+    return 0;
+  }
+  // Single-stepped out of line: a watchpoint's hit then names the copy, in a page of the kernel's.
+  const bool steps_access =
+      found.site->kind == symbols::SiteKind::kSingleStepped && found.site->instruction.find('[') != std::string::npos;
+  if (steps_access) {
+    omit(fmt::format("accesses at +{:#x} of {}", found.site->function_offset, found.symbol.demangled),
+         Error(ErrorCode::kSymbolNoSite,
+               fmt::format("the probe sits on {}, and what a probed instruction touches cannot be told",
+                           found.site->instruction),
+               "Races of the function's other instructions are found; a caller may be the better guard"));
+  }
+  return static_cast<std::uint8_t>(object->argument + 1);
+}
+
 void GuardPlan::add_probe(const policy::FunctionGuard& function, const PlanFile& file, const FoundFunction& found) {
   if (!found.site) {
     omit("function " + found.symbol.demangled, found.site.error());
@@ -85,7 +112,8 @@ void GuardPlan::add_probe(const policy::FunctionGuard& function, const PlanFile&
                       .binary = file.id(),
                       .host_path = file.binary.host_path,
                       .slow_ns = function.slow_ns,
-                      .error = {}};
+                      .error = {},
+                      .object_argument = object_argument(function, found)};
   if (function.error) {
     probe.error.push_back(*function.error);
   }

@@ -33,6 +33,8 @@ class GuardPlan {
   // True if the file was searched and has the function.
   bool search(const policy::FunctionGuard& function, const PlanFile& file, std::optional<Error>& not_found);
   void add_probe(const policy::FunctionGuard& function, const PlanFile& file, const FoundFunction& found);
+  // The argument that points to a watched object, counted from 1; 0: none.
+  [[nodiscard]] std::uint8_t object_argument(const policy::FunctionGuard& function, const FoundFunction& found);
   void omit(std::string what, const Error& error);
   void omit_file(const PlanFile& file);
   // The distinct files that `binary` of a function guard names, opened.

@@ -42,6 +42,7 @@ struct FunctionProbe {
   std::string host_path;  // how the daemon opens the binary
   std::int64_t slow_ns = 0;
   std::vector<policy::ErrorTest> error;  // none or one
+  std::uint8_t object_argument = 0;      // 1..6: it points to an object whose members are watched; 0: none
 };
 
 // The kernel-held word of one switch in one binary.

@@ -8,7 +8,7 @@
 #include "histogram.h"
 #include "types.h"
 
-#define RG_BPF_ABI_VERSION 1 /* in the object's rodata; the daemon refuses another one */
+#define RG_BPF_ABI_VERSION 2 /* in the object's rodata; the daemon refuses another one */
 
 #define RG_COMM_LEN 16
 #define RG_FRAME_POINTER_DEPTH 32
@@ -48,7 +48,8 @@ struct rg_function_config {
 	rg_u8 return_bits;    /* width of the return value: 8, 16, 32, 64 */
 	rg_u8 return_signed;
 	rg_u8 in_use;         /* enum rg_slot_state */
-	rg_u32 pad;
+	rg_u8 object_argument; /* 1..6: this argument points to an object whose members are watched; 0: none */
+	rg_u8 pad[3];
 };
 
 /* per-CPU array by function id; the daemon adds the CPUs up */
@@ -71,6 +72,18 @@ struct rg_call_key {
 };
 struct rg_call {
 	rg_u64 entry_ns;
+};
+
+/* objects that a function with an object_argument was called with */
+struct rg_object_key {
+	rg_u64 address;
+	rg_u32 tgid;
+	rg_u32 function_id;
+};
+struct rg_object {
+	rg_u64 last_ns; /* of the last call */
+	rg_u32 first_tid;
+	rg_u32 other_tid; /* the last thread that is not the first one; 0: none */
 };
 
 /* ---- contention -------------------------------------------------------------------------------------------- */
@@ -155,6 +168,8 @@ RG_STATIC_ASSERT(sizeof(struct rg_target) == 8, "rg_target");
 RG_STATIC_ASSERT(sizeof(struct rg_function_config) == 32, "rg_function_config");
 RG_STATIC_ASSERT(sizeof(struct rg_function_counters) == 48 + 8 * RG_HISTOGRAM_BUCKETS, "rg_function_counters");
 RG_STATIC_ASSERT(sizeof(struct rg_call_key) == 24, "rg_call_key");
+RG_STATIC_ASSERT(sizeof(struct rg_object_key) == 16, "rg_object_key");
+RG_STATIC_ASSERT(sizeof(struct rg_object) == 16, "rg_object");
 RG_STATIC_ASSERT(sizeof(struct rg_lock_key) == 16, "rg_lock_key");
 RG_STATIC_ASSERT(sizeof(struct rg_lock_counters) == 56 + 4 * RG_HISTOGRAM_BUCKETS, "rg_lock_counters");
 RG_STATIC_ASSERT(sizeof(struct rg_wait) == 24, "rg_wait");

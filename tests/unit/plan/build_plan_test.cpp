@@ -67,6 +67,25 @@ TEST_F(BuildPlan, OneProbeForEachFunctionAndDistinctBinary) {
   EXPECT_EQ(source_.opens, 2);
 }
 
+TEST_F(BuildPlan, WatchedObjectsNeedTheirArgumentAtTheSite) {
+  policy_.guards = {guard("guard0", {function("serve_get"), function("main")})};
+  policy_.guards[0].watch.objects = {{.function = "serve_get", .argument = 1, .members = {"hits"}, .position = {}}};
+  source_.binaries[7] = {.functions = {"main", "serve_get"}, .intact_arguments = 2};
+  targets_ = {target(10, 0, {mapped(7, "/bin/app")})};
+  const ProbePlan plan = build();
+  ASSERT_THAT(plan.functions, SizeIs(2));
+  for (const FunctionProbe& probe : plan.functions) {
+    EXPECT_EQ(probe.object_argument, probe.name == "serve_get" ? 2 : 0);
+  }
+  EXPECT_THAT(plan.omissions, IsEmpty());
+
+  source_.binaries[7].intact_arguments = 1;
+  const ProbePlan without = build();
+  EXPECT_THAT(without.functions, SizeIs(2)) << "the calls are counted all the same";
+  ASSERT_THAT(without.omissions, SizeIs(1));
+  EXPECT_THAT(without.omissions[0].what, HasSubstr("objects of function serve_get"));
+}
+
 TEST_F(BuildPlan, LibraryByGlobOfItsPath) {
   policy_.guards = {guard("guard0", {function("lock", "*/libc.so*")})};
   source_.binaries[7] = {.functions = {"lock"}};

@@ -18,6 +18,7 @@ struct FakeBinary {
   bool go = false;
   std::vector<std::string> functions;
   std::vector<std::string> without_site;
+  std::uint8_t intact_arguments = 6;  // at each site
   std::vector<std::string> switches;
 };
 
@@ -37,7 +38,9 @@ class FakeFacts final : public BinaryFacts {
       address += 0x100;
       if (::fnmatch(glob.c_str(), name.c_str(), 0) == 0) {
         found.push_back({.symbol = {.name = name, .demangled = name, .address = address, .file_offset = address},
-                         .site = symbols::Site{.file_offset = address + 4, .takes_return_probe = true}});
+                         .site = symbols::Site{.file_offset = address + 4,
+                                               .takes_return_probe = true,
+                                               .intact_arguments = binary_.intact_arguments}});
       }
     }
     for (const std::string& name : binary_.without_site) {
