@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon's one loop thread: a timer, the ring, the control socket, signals, systemd's watchdog (sd-event).
-// The other threads are the HTTP server's (daemon/export), which reads snapshots, and the one that takes probes away
-// (daemon/kernel/detacher.h).
+// The other threads are the HTTP server's (daemon/export), which reads snapshots, the one that takes probes away
+// (daemon/kernel/detacher.h), and the search for data races (daemon/race_thread.h).
 #pragma once
 
 #include <cstdint>

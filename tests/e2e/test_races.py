@@ -159,6 +159,18 @@ policies:
         self.assertIn("race:^counter$", done.stderr, "the line that it would be")
         self.assertEqual(len(self.races(daemon)), 1)
 
+    def test_the_lock_that_a_policy_names(self):
+        racer = self.start_racer("racy/one_side_locked.O2-g")
+        watch = "variables: [{name: total, guarded_by: totl_lock}]"
+        daemon = self.start_daemon(self.policy(racer.path, watch))
+        self.await_that("the nearest name is told",
+                        lambda: "total_lock?" in str(daemon.status()["watch"]["guards"][0]["notes"]), 30, daemon)
+        daemon.policy_file.write_text(daemon.policy_file.read_text().replace("totl_", "total_"))
+        daemon.send(signal.SIGHUP)
+        race = self.await_that("the race is proven", lambda: self.races(daemon), 60, daemon)[0]
+        self.assertEqual([lock["name"] for lock in race["locks"]], ["total_lock"])
+        self.assertNotEqual(race["locks"][0]["held_by_first"], race["locks"][0]["held_by_second"])
+
     def test_members_of_objects_of_a_guarded_function(self):
         racer = self.start_racer("accounts")
         watch = """objects:
