@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data races in the daemon: `watch` in a policy, until somebody has suppressed the finding."""
 import json
+import os
+import pathlib
 import re
 import signal
 import socket
@@ -24,7 +26,8 @@ class Races(EndToEnd):
     def start_racer(self, program):
         """A program of tests/programs ("racy/...") or of this folder, from a copy of its own."""
         path = self.scratch / program.replace("/", "-")
-        copy_program(PROGRAMS / program if "/" in program else BIN / program, path)
+        if not path.exists():
+            copy_program(PROGRAMS / program if "/" in program else BIN / program, path)
         racer = subprocess.Popen([path, "170"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         self.addCleanup(racer.stdin.close)
         self.addCleanup(racer.wait)
@@ -158,6 +161,37 @@ policies:
         self.assertEqual(done.returncode, 1)
         self.assertIn("race:^counter$", done.stderr, "the line that it would be")
         self.assertEqual(len(self.races(daemon)), 1)
+
+    def test_processes_take_turns_and_share_their_findings(self):
+        first = self.start_racer("racy/counter.O2-g")
+        daemon = self.start_daemon(self.policy(first.path, "variables: [counter]"))
+        race = self.await_that("the race is proven", lambda: self.races(daemon), 60, daemon)[0]
+        self.assertEqual(race["pid"], first.pid)
+        second = self.start_racer("racy/counter.O2-g")
+        self.await_that("it is seen in the other process", lambda: self.races(daemon)[0]["pid"] == second.pid, 60, daemon)
+        self.assertEqual([(each["id"], each["count"] > race["count"]) for each in self.races(daemon)], [(race["id"], True)])
+        self.assertEqual(daemon.status()["watch"]["guards"][0]["processes"], 2)
+        for racer in (first, second):
+            racer.kill()
+            racer.wait()
+        self.await_that("the registers are given back", lambda: daemon.status()["watch"]["registers"] == 0, 10, daemon)
+        self.assertEqual([each["id"] for each in self.races(daemon)], [race["id"]], "what was found stays")
+
+    def test_registers_that_another_tool_has(self):
+        racer = self.start_racer("racy/counter.O2-g")
+        other = subprocess.Popen([BIN / "raceguardctl", "record", "-p", str(racer.pid), "-d", "100s"],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        descriptors = pathlib.Path(f"/proc/{other.pid}/fd")
+        self.await_that("record has the registers", lambda: sum(
+            "perf_event" in os.readlink(link) for link in descriptors.iterdir()) >= 4 * os.cpu_count())
+        daemon = self.start_daemon(self.policy(racer.path, "variables: [counter]"))
+        self.await_that("that is told", lambda: "RG-A104" in (daemon.status()["watch"]["trouble"] or ""), 30, daemon)
+        other.kill()
+        self.await_that("the race is proven", lambda: self.races(daemon), 60, daemon)
+        self.assertIsNone(daemon.status()["watch"]["trouble"])
+        self.assertEqual(daemon.text().count("data races are not searched"), 1, "one line")
 
     def test_the_lock_that_a_policy_names(self):
         racer = self.start_racer("racy/one_side_locked.O2-g")
