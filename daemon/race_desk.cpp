@@ -98,7 +98,10 @@ void RaceDesk::follow_functions(const plan::ProbePlan& plan) {
     if (object == objects.end()) {
       continue;
     }
-    const ObjectOrder order{.function = probe.symbol.name, .argument = object->argument, .members = object->members};
+    const ObjectOrder order{.function = probe.symbol.name,
+                            .shown = probe.symbol.demangled,
+                            .argument = object->argument,
+                            .members = object->members};
     const auto known = orders_.find(probe.function_id);
     const bool same = known != orders_.end() && *known->second == order;
     orders.emplace(probe.function_id, same ? known->second : std::make_shared<const ObjectOrder>(order));

@@ -105,7 +105,7 @@ std::optional<detect::RaceVariable> RaceObjects::member_at(std::uint64_t address
 
 void RaceObjects::doubt(std::vector<detect::RaceFinding>& findings) const {
   for (detect::RaceFinding& finding : findings) {
-    if (!finding.variable.of_object) {
+    if (finding.variable.object_of.empty()) {
       continue;
     }
     const std::uint64_t hash = detect::race_hash(finding);

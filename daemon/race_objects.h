@@ -24,6 +24,7 @@ namespace raceguard::app {
 // Whose objects: those that this argument of the function points to.
 struct ObjectOrder {
   std::string function;  // its symbol
+  std::string shown;     // demangled, as stacks name it
   std::uint32_t argument = 0;
   std::vector<std::string> members;
   friend bool operator==(const ObjectOrder&, const ObjectOrder&) = default;

@@ -285,7 +285,7 @@ Result<ObjectMembers> RaceSubjects::members(const ObjectOrder& order) const {
                            .kind = member->kind,
                            .binary = module.path,
                            .build_id = module.build_id,
-                           .of_object = true});
+                           .object_of = order.shown});
       }
     }
     return members;

@@ -23,10 +23,12 @@ struct RaceVariable {
   std::uint64_t address = 0;  // in the process
   std::uint64_t size = 0;     // bytes
   symbols::VariableKind kind = symbols::VariableKind::kUnknown;
-  std::string binary;      // that defines it; empty: heap
-  std::string build_id;    // of that binary, or of the first site's
-  bool global = false;     // the name stands for one address; else findings are told apart by their sites alone
-  bool of_object = false;  // a member of an object that a guarded function was called with; `address`: of the last one
+  std::string binary;    // that defines it; empty: heap
+  std::string build_id;  // of that binary, or of the first site's
+  bool global = false;   // the name stands for one address; else findings are told apart by their sites alone
+  // A member of an object that this function was called with, as stacks name it; `address`: of the last one. Its type
+  // is sure where the function itself touches it; elsewhere the memory may be another object's by now. Empty: no such.
+  std::string object_of;
 };
 
 struct RaceSite {

@@ -67,6 +67,12 @@ std::uint64_t held_of(const std::vector<SiteCounts>& sites, std::size_t lock) {
   return sum;
 }
 
+// In the function whose argument it is a member of, the access is one of that type.
+bool has_type(const RaceVariable& variable, const AccessEvent& event) {
+  return variable.object_of.empty() ||
+         (!event.stack.frames.empty() && event.stack.frames.front().function == variable.object_of);
+}
+
 }  // namespace
 
 RaceJudge::RaceJudge(RaceJudgeOptions options) : options_(std::move(options)) {}
@@ -99,6 +105,14 @@ WatchedBytes RaceJudge::bytes(const Order& order) const {
           .length = order.subject.length,
           .kind = order.subject.variable.kind,
           .atomic_access_seen = atomic_addresses_.contains(order.subject.address)};
+}
+
+WatchedBytes RaceJudge::bytes(const Order& order, const AccessEvent& one, const AccessEvent& other) const {
+  WatchedBytes watched = bytes(order);
+  if (!has_type(order.subject.variable, one) && !has_type(order.subject.variable, other)) {
+    watched.kind = VariableKind::kUnknown;
+  }
+  return watched;
 }
 
 void RaceJudge::remember(Order& order, const AccessEvent& event) {
@@ -191,7 +205,7 @@ void RaceJudge::judge_overlap(Order& order, const AccessEvent& held, const Acces
     ++counters_.both_atomic;
     return;
   }
-  const PairJudgement judgement = judge_pair({&held, facts(held)}, {&other, facts(other)}, bytes(order));
+  const PairJudgement judgement = judge_pair({&held, facts(held)}, {&other, facts(other)}, bytes(order, held, other));
   switch (judgement.outcome) {
     case PairOutcome::kRace:
       ++counters_.races;
@@ -227,7 +241,7 @@ void RaceJudge::judge_overlap(Order& order, const AccessEvent& held, const Acces
 
 void RaceJudge::judge_value_change(Order& order, const AccessEvent& held, std::int64_t realtime_ns) {
   const auto access = watched_access(held, bytes(order));
-  const VariableKind kind = order.subject.variable.kind;
+  const VariableKind kind = bytes(order, held, held).kind;
   if (++order.value_changes[held.ip] < options_.value_changes || !access || is_atomic(access->access, facts(held)) ||
       atomic_addresses_.contains(order.subject.address) ||
       (kind != VariableKind::kPlain && kind != VariableKind::kVolatile)) {
@@ -271,7 +285,8 @@ void RaceJudge::judge_lock(Order& order, const std::vector<SiteCounts>& sites, s
       continue;
     }
     const PairJudgement judgement =
-        judge_pair({&first->second, facts(first->second)}, {&second->second, facts(second->second)}, bytes(order));
+        judge_pair({&first->second, facts(first->second)}, {&second->second, facts(second->second)},
+                   bytes(order, first->second, second->second));
     if (judgement.outcome != PairOutcome::kRace || judgement.verdict != Verdict::kProven) {
       continue;  // of two reads, or of atomics: harmless
     }
@@ -316,7 +331,7 @@ void RaceJudge::put(Entry entry, std::int64_t realtime_ns) {
   RaceFinding& old = known->second.finding;
   old.last_seen_ns = realtime_ns;
   ++old.count;
-  if (old.variable.of_object) {
+  if (!old.variable.object_of.empty()) {
     old.variable.address = finding.variable.address;
   }
   if (old.seen_ns.size() < kTimesKept) {

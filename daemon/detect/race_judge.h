@@ -117,6 +117,9 @@ class RaceJudge {
   void judge_lock(Order& order, const std::vector<SiteCounts>& sites, std::size_t lock, std::int64_t realtime_ns);
   void put(Entry entry, std::int64_t realtime_ns);
   [[nodiscard]] WatchedBytes bytes(const Order& order) const;
+  // As far as the type holds for one of the two: then that one is not atomic, whatever the other is.
+  [[nodiscard]] WatchedBytes bytes(const Order& order, const events::AccessEvent& one,
+                                   const events::AccessEvent& other) const;
   [[nodiscard]] RaceSite site(const Order& order, const events::AccessEvent& event);
   [[nodiscard]] AccessFacts facts(const events::AccessEvent& event);
 

@@ -31,9 +31,10 @@ class RaceObjectsTest : public ::testing::Test {
   }
 
   int lookups = 0;
-  std::shared_ptr<const ObjectOrder> order =
-      std::make_shared<ObjectOrder>(ObjectOrder{.function = "deposit", .argument = 0, .members = {"balance", "open"}});
-  std::shared_ptr<const ObjectOrder> other = std::make_shared<ObjectOrder>(ObjectOrder{.function = "x", .members = {}});
+  std::shared_ptr<const ObjectOrder> order = std::make_shared<ObjectOrder>(
+      ObjectOrder{.function = "deposit", .shown = "deposit", .argument = 0, .members = {"balance", "open"}});
+  std::shared_ptr<const ObjectOrder> other =
+      std::make_shared<ObjectOrder>(ObjectOrder{.function = "x", .shown = "x", .members = {}});
   RaceObjects objects{[this](const ObjectOrder& asked) -> Result<ObjectMembers> {
     ++lookups;
     if (asked.function != "deposit") {
@@ -43,7 +44,7 @@ class RaceObjectsTest : public ::testing::Test {
     balance.name = "account::balance";
     balance.address = 24;
     balance.size = 8;
-    balance.of_object = true;
+    balance.object_of = "deposit";
     detect::RaceVariable open = balance;
     open.name = "account::open";
     open.address = 33;

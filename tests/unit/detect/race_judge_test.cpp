@@ -55,6 +55,24 @@ TEST_F(Judge, OverlapsOfDifferentHoldsAreNotPaired) {
   EXPECT_TRUE(judge_.findings().empty());
 }
 
+TEST_F(Judge, AnObjectsTypeHoldsWhereItsFunctionIsOneSide) {
+  WatchSubject member = subject();
+  member.variable.global = false;
+  member.variable.object_of = read_.stack.frames.front().function;
+  judge_.begin(1, member);
+  pair(1, 5, write_, read_);
+  ASSERT_EQ(judge_.findings().size(), 1U);
+  EXPECT_EQ(judge_.findings().front().verdict, Verdict::kProven);
+
+  RaceJudge other{{}};  // two functions that may have another object there, whose member is an atomic
+  member.variable.object_of = "elsewhere";
+  other.begin(1, member);
+  other.add(in_order(read_, RG_ACCESS_OVERLAPS, 1, 5), 1);
+  other.add(in_order(write_, RG_ACCESS_HELD, 1, 5), 2);
+  ASSERT_EQ(other.findings().size(), 1U);
+  EXPECT_EQ(other.findings().front().verdict, Verdict::kInfo);
+}
+
 TEST_F(Judge, AnOrderThatHasEndedIsNotJudged) {
   judge_.begin(1, subject());
   judge_.end(1);
