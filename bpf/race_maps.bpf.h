@@ -16,6 +16,9 @@ const volatile rg_u32 rg_race_abi_version = RG_RACE_ABI_VERSION;
 volatile rg_u64 rg_hold_interval_ns = 0;
 volatile rg_u64 rg_hold_due_ns;
 
+/* The process that the clock samples; 0: none. Changed by the daemon at any time. */
+volatile rg_u32 rg_sampled_tgid = 0;
+
 /* Orders. Key: slot. Written by the daemon while the slot's events are off. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -76,6 +79,14 @@ struct {
 	__type(key, rg_u32);
 	__type(value, struct rg_record_access);
 } rg_access_buffers SEC(".maps");
+
+/* Samples by the clock. Key: 0. Written by rg_sample alone, not atomic: the clock's interrupt does not nest. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, rg_u32);
+	__type(value, struct rg_sample_figures);
+} rg_sample_figures SEC(".maps");
 
 /* Records for the daemon. Full: ring_full. */
 struct {

@@ -99,6 +99,7 @@ exporting::RaceReport Recording::report() const {
   }
   report.findings = races_->findings();
   report.cost = races_->cost();
+  report.sampled = races_->sampled();
   report.judged = races_->judged();
   report.coverage = races_->coverage();
   if (auto drops = races_->drops()) {

@@ -65,17 +65,26 @@ void add_lock(std::string& text, const Doc& lock) {
 
 std::string cost_text(const Doc& cost) {
   return fmt::format(
-      "cost to the process: {} hits of watchpoints and {} holds ({} in all, the limit of one is {}), {} of one CPU in "
-      "{}\n",
-      count(cost.number("hits")), count(cost.number("holds")), duration(cost.number("hold_seconds")),
-      duration(cost.number("longest_hold_seconds")), percent(cost.number("share_of_one_cpu")),
-      duration(cost.number("elapsed_seconds")));
+      "cost to the process: {} hits of watchpoints, {} samples and {} holds ({} in all, the limit of one is {}), {} of "
+      "one CPU in {}\n",
+      count(cost.number("hits")), count(cost.number("samples")), count(cost.number("holds")),
+      duration(cost.number("hold_seconds")), duration(cost.number("longest_hold_seconds")),
+      percent(cost.number("share_of_one_cpu")), duration(cost.number("elapsed_seconds")));
 }
 
 std::string coverage_text(const Doc& coverage) {
   return fmt::format("looked at: {} of {}, {} touched meanwhile, {} by more than one thread\n",
                      count(coverage.number("watched")), plural(coverage.number("variables"), "variable"),
                      count(coverage.number("touched")), count(coverage.number("shared")));
+}
+
+std::string sampled_text(const Doc& sampled) {
+  if (sampled.number("samples") == 0) {
+    return "";
+  }
+  return fmt::format("its running code: {}, {} touched, {} of them by more than one thread with a write\n",
+                     plural(sampled.number("samples"), "sample"), plural(sampled.number("words"), "word"),
+                     count(sampled.number("shared_words")));
 }
 
 }  // namespace
@@ -115,7 +124,8 @@ std::string race_report_text(const Doc& document, const Style& style) {
                        process.number("pid"));
   }
   text += style.paint("contended locks", Tone::kBold) + "\n" + locks_text(document, style) + "\n";
-  text += coverage_text(document.at("coverage")) + cost_text(document.at("cost"));
+  text +=
+      coverage_text(document.at("coverage")) + sampled_text(document.at("sampled")) + cost_text(document.at("cost"));
   if (document.number("suppressed") > 0) {
     text += fmt::format("{} suppressed\n", plural(document.number("suppressed"), "finding"));
   }

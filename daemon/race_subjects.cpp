@@ -23,14 +23,6 @@ constexpr std::size_t kScalarsOfOne = 64;  // of one variable; the rest of an ar
 constexpr std::size_t kContendedLocks = 32;
 constexpr std::uint64_t kWord = 8;
 
-// Their globals are guarded by means of their own (futex words, atomics without types), and they are not the user's.
-bool is_system_library(const std::string& path) {
-  const std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
-  constexpr std::array<std::string_view, 6> kPrefixes = {"libc.so", "libc-",      "ld-linux",
-                                                         "ld-2.",   "libpthread", "libstdc++"};
-  return std::any_of(kPrefixes.begin(), kPrefixes.end(), [name](std::string_view p) { return name.starts_with(p); });
-}
-
 bool watchable(VariableKind kind) {
   return kind == VariableKind::kPlain || kind == VariableKind::kVolatile || kind == VariableKind::kUnknown;
 }
@@ -55,6 +47,13 @@ void append(std::vector<plan::WatchCandidate>& to, std::vector<plan::WatchCandid
 }
 
 }  // namespace
+
+bool RaceSubjects::is_system_library(const std::string& path) {
+  const std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
+  constexpr std::array<std::string_view, 6> kPrefixes = {"libc.so", "libc-",      "ld-linux",
+                                                         "ld-2.",   "libpthread", "libstdc++"};
+  return std::any_of(kPrefixes.begin(), kPrefixes.end(), [name](std::string_view p) { return name.starts_with(p); });
+}
 
 void RaceSubjects::follow(const std::vector<targets::MappedBinary>& binaries) {
   for (const targets::MappedBinary& binary : binaries) {

@@ -49,6 +49,10 @@ class RaceSubjects {
   // What could not be read, and why; for the report.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
+  // The C and C++ libraries: their globals are guarded by means of their own (futex words, atomics without types), and
+  // they are not the user's.
+  [[nodiscard]] static bool is_system_library(const std::string& path);
+
   // The file of a code address's binary, by the path that the process sees; null: unknown.
   [[nodiscard]] const symbols::ElfFile* file(const std::string& path) const;
 

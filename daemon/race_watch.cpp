@@ -87,7 +87,7 @@ RaceWatch::RaceWatch(const RaceWatchOptions& options, WatchRegisters& registers,
       judge_(judge_options()),
       slots_(registers.watcher.slots()) {}
 
-RaceWatch::~RaceWatch() = default;
+RaceWatch::~RaceWatch() { static_cast<void>(stop_sampling()); }
 
 detect::RaceJudgeOptions RaceWatch::judge_options() {
   detect::RaceJudgeOptions options;
@@ -139,7 +139,7 @@ Result<void> RaceWatch::start() {
   if (auto named = look_for_names(now_ns); !named) {
     return named;
   }
-  if (options_.automatic) {
+  if (options_.automatic && options_.changes) {
     auto activity = kernel::MemoryActivity::open(id_.pid, {});
     if (activity) {
       activity_ = std::move(*activity);
@@ -147,6 +147,10 @@ Result<void> RaceWatch::start() {
     } else {
       activity_note_ = activity.error().to_string();
     }
+  }
+  if (options_.automatic && options_.samples) {
+    sampler_.emplace(id_.pid, subjects_, resolver_, mappings_.binaries);
+    sampler_->follow();
   }
   started_ns_ = now_ns;
   next_activity_ns_ = now_ns + 50 * kNsPerMs;
@@ -214,10 +218,13 @@ Result<void> RaceWatch::follow_process() {
   mappings_.binaries = std::move(*binaries);
   const std::size_t known = subjects_.writable_ranges().size();
   subjects_.follow(mappings_.binaries);
+  if (sampler_) {
+    sampler_->follow();
+  }
   if (subjects_.writable_ranges().size() == known) {
     return {};
   }
-  if (options_.automatic) {
+  if (options_.automatic && options_.globals) {
     for (const plan::WatchCandidate& candidate : subjects_.globals()) {
       rotation_.offer(candidate, clock_.monotonic_ns());
     }
@@ -245,6 +252,12 @@ Result<void> RaceWatch::drain() {
   const std::int64_t realtime_ns = clock_.realtime_ns();
   std::vector<events::AccessEvent> first_seen;
   auto drained = registers_.watcher.drain([&](std::span<const std::byte> bytes) {
+    if (events::is_code_sample(bytes)) {
+      if (sampler_) {
+        sampler_->add(bytes);
+      }
+      return;
+    }
     const auto event = decoder_.decode(bytes);
     if (!event) {
       return;  // counted by the decoder
@@ -299,6 +312,9 @@ Result<void> RaceWatch::step() {
   if (auto forgotten = forget_objects(now_ns); !forgotten) {
     return forgotten;
   }
+  if (auto sampled = step_sampling(now_ns); !sampled) {
+    return sampled;
+  }
   for (unsigned index = 0; index < slots_.size(); ++index) {
     if (auto stepped = step_slot(index, now_ns); !stepped) {
       return stepped;
@@ -314,10 +330,14 @@ Result<void> RaceWatch::pause() {
       if (auto given = give_back(index, now_ns); !given) {
         return given;
       }
+    } else if (slots_[index].is_code) {
+      if (auto ended = end_code(index); !ended) {
+        return ended;
+      }
     }
   }
   refilled_ns_ = 0;
-  return {};
+  return stop_sampling();
 }
 
 void RaceWatch::charge(Slot& slot, const rg_watch_figures& now) {
@@ -334,6 +354,9 @@ void RaceWatch::charge(Slot& slot, const rg_watch_figures& now) {
 
 Result<void> RaceWatch::step_slot(unsigned index, std::int64_t now_ns) {
   Slot& slot = slots_[index];
+  if (slot.is_code) {
+    return step_code(index, now_ns);
+  }
   if (!slot.candidate) {
     return arm(index, now_ns);
   }
@@ -372,6 +395,9 @@ Result<void> RaceWatch::look(Slot& slot, std::int64_t now_ns) {
 
 Result<void> RaceWatch::arm(unsigned index, std::int64_t now_ns) {
   Slot& slot = slots_[index];
+  if (const auto instruction = code_has_turn() ? sampler_->next_instruction(now_ns) : std::nullopt) {
+    return arm_code(index, *instruction, now_ns);
+  }
   const auto candidate = rotation_.take(now_ns);
   if (!candidate) {
     return {};

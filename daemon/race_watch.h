@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/address_sampler.h"
 #include "daemon/detect/race_cost.h"
 #include "daemon/detect/race_judge.h"
 #include "daemon/events/access_decoder.h"
@@ -35,7 +36,10 @@ struct RaceWatchOptions {
   std::int64_t hold_ns = 50'000;                       // the longest hold of a thread, at most kernel::kLongestHoldNs
   double budget = 0.01;                                // of one CPU: hits at their cost, and holds
   double hit_cost_ns = 7'000;                          // calibrated
-  bool automatic = true;                               // all globals, and words that change
+  bool automatic = true;                               // look for addresses too, as these say
+  bool globals = true;                                 // all that are known
+  bool changes = true;                                 // words that change between two snapshots
+  bool samples = true;                                 // what running code touches
   std::vector<std::string> variables;                  // by name; looked at first
   std::map<std::string, std::string> guarded_by = {};  // the lock of a variable, both by name
   bool missing_is_noted = false;  // a variable that no binary has (yet) is a note, and looked for again
@@ -71,6 +75,7 @@ class RaceWatch {
   [[nodiscard]] const detect::RaceJudgeCounters& judged() const { return judge_.counters(); }
   [[nodiscard]] plan::RotationCoverage coverage() const { return rotation_.coverage(); }
   [[nodiscard]] detect::RaceCost cost() const;
+  [[nodiscard]] detect::SamplerFigures sampled() const;
   // What a reader of the findings must know: too few registers, one CPU, no types.
   [[nodiscard]] std::vector<std::string> notes() const;
   [[nodiscard]] Result<std::vector<std::uint64_t>> drops() const { return registers_.watcher.read_drops(); }
@@ -91,6 +96,7 @@ class RaceWatch {
     rg_watch_figures at_arm{};
     rg_watch_figures last{};
     plan::WatchOutcome outcome;
+    bool is_code = false;  // an instruction's turn (race_watch_code.cpp); no candidate
   };
 
   RaceWatch(const RaceWatchOptions& options, WatchRegisters& registers, const Clock& clock, targets::ProcessId id);
@@ -107,6 +113,12 @@ class RaceWatch {
   [[nodiscard]] Result<void> forget_objects(std::int64_t now_ns);
   [[nodiscard]] Result<void> take_registers();
   [[nodiscard]] Result<void> look_for_names(std::int64_t now_ns);
+  [[nodiscard]] Result<void> step_sampling(std::int64_t now_ns);
+  [[nodiscard]] Result<void> stop_sampling();
+  [[nodiscard]] bool code_has_turn() const;
+  [[nodiscard]] Result<void> arm_code(unsigned index, std::uint64_t instruction, std::int64_t now_ns);
+  [[nodiscard]] Result<void> step_code(unsigned index, std::int64_t now_ns);
+  [[nodiscard]] Result<void> end_code(unsigned index);
   [[nodiscard]] detect::AccessFacts facts(const events::AccessEvent& event) const;
   [[nodiscard]] detect::RaceJudgeOptions judge_options();
 
@@ -128,6 +140,10 @@ class RaceWatch {
   std::vector<std::string> unfound_;  // of the options' variables
   std::vector<std::string> unfound_notes_;
   std::vector<std::string> lock_notes_;
+  std::optional<AddressSampler> sampler_;
+  std::string sampler_note_;
+  bool sampling_ = false;
+  std::uint64_t samples_seen_ = 0;  // of the machine's watcher
 
   std::vector<Slot> slots_;
   std::int64_t started_ns_ = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a reader of a search's findings must know.
+// What a search cost, and what a reader of its findings must know.
 #include <algorithm>
 
 #include "daemon/process_cpu.h"
@@ -13,7 +13,9 @@ detect::RaceCost RaceWatch::cost() const {
   cost.hit_cost_ns = options_.hit_cost_ns;
   cost.longest_hold_ns = options_.hold_ns;
   cost.charged_ns =
-      static_cast<std::int64_t>(static_cast<double>(cost.hits + cost.foreign_hits) * cost.hit_cost_ns) + cost.hold_ns;
+      static_cast<std::int64_t>(static_cast<double>(cost.hits + cost.foreign_hits) * cost.hit_cost_ns +
+                                static_cast<double>(cost.samples) * AddressSampler::sample_cost_ns(cost.hit_cost_ns)) +
+      cost.hold_ns;
   cost.elapsed_ns = clock_.monotonic_ns() - started_ns_;
   cost.target_cpu_ns = std::max<std::int64_t>(process_cpu_ns(id_.pid) - cpu_at_start_ns_, 0);
   return cost;
@@ -33,6 +35,9 @@ std::vector<std::string> RaceWatch::notes() const {
   }
   if (!activity_note_.empty()) {
     notes.push_back("changing memory is not looked at: " + activity_note_);
+  }
+  if (!sampler_note_.empty()) {
+    notes.push_back("running code is not sampled: " + sampler_note_);
   }
   if (!subjects_.has_types()) {
     notes.push_back(

@@ -36,7 +36,8 @@ Frame Unwinder::make_frame(std::uint64_t ip, bool is_return_address, std::span<c
   return frame;
 }
 
-UnwoundStack Unwinder::by_frame_info(const StackRecord& record, std::span<const targets::MappedBinary> mappings) {
+UnwoundStack Unwinder::by_frame_info(const StackRecord& record, std::span<const targets::MappedBinary> mappings,
+                                     std::vector<Registers>* of_frames) {
   UnwoundStack stack;
   Registers registers = record.registers;
   const StackMemory memory(registers[kStackPointerRegister], record.stack);
@@ -44,6 +45,9 @@ UnwoundStack Unwinder::by_frame_info(const StackRecord& record, std::span<const 
   CallFrameInfo::Step step{.end = StepEnd::kCaller, .signal_frame = false};
   while (step.end == StepEnd::kCaller && stack.frames.size() < kMaxFrames) {
     stack.frames.push_back(frame);
+    if (of_frames != nullptr) {
+      of_frames->push_back(registers);
+    }
     const CallFrameInfo* info = frame.binary == nullptr ? nullptr : cache_.find(*frame.binary);
     if (info == nullptr || frame.address == 0) {
       step.end = StepEnd::kBroken;
@@ -78,6 +82,12 @@ UnwoundStack Unwinder::by_frame_pointers(const StackRecord& record, std::span<co
   return stack;
 }
 
+UnwoundStack Unwinder::unwind(const StackRecord& record, std::span<const targets::MappedBinary> mappings,
+                              std::vector<Registers>& registers) {
+  registers.clear();
+  return by_frame_info(record, mappings, &registers);
+}
+
 UnwoundStack Unwinder::innermost(const StackRecord& record, std::span<const targets::MappedBinary> mappings) {
   UnwoundStack stack;
   stack.frames.push_back(make_frame(record.registers[kInstructionRegister], false, mappings));
@@ -86,7 +96,7 @@ UnwoundStack Unwinder::innermost(const StackRecord& record, std::span<const targ
 }
 
 UnwoundStack Unwinder::unwind(const StackRecord& record, std::span<const targets::MappedBinary> mappings) {
-  UnwoundStack unwound = by_frame_info(record, mappings);
+  UnwoundStack unwound = by_frame_info(record, mappings, nullptr);
   if (unwound.reliable_frames >= 2 || unwound.complete) {
     return unwound;
   }

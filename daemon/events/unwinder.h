@@ -38,6 +38,11 @@ class Unwinder {
   // `mappings`: the executable mappings of the process. The frames point into it.
   [[nodiscard]] UnwoundStack unwind(const StackRecord& record, std::span<const targets::MappedBinary> mappings);
 
+  // The same by frame information alone, with each frame's registers: of the innermost all; of a caller what its
+  // callees keep for it (rbx, rbp, rsp, r12..r15), and the rest as it was found further in. As many as frames.
+  [[nodiscard]] UnwoundStack unwind(const StackRecord& record, std::span<const targets::MappedBinary> mappings,
+                                    std::vector<Registers>& registers);
+
   // Only where the record was taken; untrusted, with one reliable frame if that is in a mapping.
   [[nodiscard]] UnwoundStack innermost(const StackRecord& record, std::span<const targets::MappedBinary> mappings);
 
@@ -45,7 +50,8 @@ class Unwinder {
 
  private:
   Frame make_frame(std::uint64_t ip, bool is_return_address, std::span<const targets::MappedBinary> mappings);
-  UnwoundStack by_frame_info(const StackRecord& record, std::span<const targets::MappedBinary> mappings);
+  UnwoundStack by_frame_info(const StackRecord& record, std::span<const targets::MappedBinary> mappings,
+                             std::vector<Registers>* of_frames);
   UnwoundStack by_frame_pointers(const StackRecord& record, std::span<const targets::MappedBinary> mappings);
 
   FrameInfoCache cache_;

@@ -86,6 +86,7 @@ json cost_json(const detect::RaceCost& cost) {
           {"hit_seconds", cost.hit_cost_ns * 1e-9},
           {"foreign_hits", cost.foreign_hits},
           {"holds", cost.holds},
+          {"samples", cost.samples},
           {"hold_seconds", to_seconds(cost.hold_ns)},
           {"longest_hold_seconds", to_seconds(cost.longest_hold_ns)},
           {"charged_seconds", to_seconds(cost.charged_ns)},
@@ -105,6 +106,15 @@ json coverage_json(const plan::RotationCoverage& coverage) {
           {"watched_bytes", coverage.visited_bytes},
           {"ratio", ratio(coverage.visited_bytes, coverage.bytes)},
           {"armed_seconds", to_seconds(coverage.armed_ns)}};
+}
+
+json sampled_json(const detect::SamplerFigures& sampled) {
+  return {{"samples", sampled.samples},
+          {"words", sampled.words_by_clock + sampled.words_by_turn},
+          {"words_by_turn", sampled.words_by_turn},
+          {"shared_words", sampled.shared_words},
+          {"turns", sampled.turns},
+          {"turns_met", sampled.turns_hit}};
 }
 
 json judged_json(const detect::RaceJudgeCounters& judged) {
@@ -209,6 +219,7 @@ json race_report_json(const RaceReport& report) {
                    {"suppressed", 0},
                    {"cost", cost_json(report.cost)},
                    {"coverage", coverage_json(report.coverage)},
+                   {"sampled", sampled_json(report.sampled)},
                    {"judged", judged_json(report.judged)},
                    {"drops", drops_json(report.drops)},
                    {"notes", report.notes},

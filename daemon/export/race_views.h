@@ -26,6 +26,7 @@ struct RaceReport {
   std::string exe;
   std::vector<detect::RaceFinding> findings;
   detect::RaceCost cost;
+  detect::SamplerFigures sampled;
   detect::RaceJudgeCounters judged;
   plan::RotationCoverage coverage;
   std::vector<std::uint64_t> drops;  // by enum rg_drop_reason

@@ -25,12 +25,12 @@ namespace {
 constexpr const char* kOnlineCpus = "/sys/devices/system/cpu/online";
 constexpr std::uint64_t kNowhere = 8;  // until the first move(): in the page that nobody maps
 
-// Everything but address and length has to be the same when an event is moved: the kernel compares.
-perf_event_attr attributes_of(std::uint64_t address, std::uint32_t length) {
+// Everything but address, kind and length has to be the same when an event is moved: the kernel compares.
+perf_event_attr attributes_of(std::uint64_t address, std::uint32_t kind, std::uint32_t length) {
   perf_event_attr attributes{};
   attributes.type = PERF_TYPE_BREAKPOINT;
   attributes.size = sizeof(attributes);
-  attributes.bp_type = HW_BREAKPOINT_RW;
+  attributes.bp_type = kind;
   attributes.bp_addr = address;
   attributes.bp_len = length;
   attributes.sample_period = 1;
@@ -72,7 +72,7 @@ Result<std::vector<int>> online_cpus() {
 Result<WatchEvents> WatchEvents::open(int program, std::uint64_t slot, const std::vector<int>& cpus) {
   WatchEvents events;
   for (const int cpu : cpus) {
-    perf_event_attr attributes = attributes_of(kNowhere, HW_BREAKPOINT_LEN_1);
+    perf_event_attr attributes = attributes_of(kNowhere, HW_BREAKPOINT_RW, HW_BREAKPOINT_LEN_1);
     constexpr pid_t kAllProcesses = -1;
     Event event;
     event.event.reset(
@@ -95,7 +95,16 @@ Result<WatchEvents> WatchEvents::open(int program, std::uint64_t slot, const std
 }
 
 Result<void> WatchEvents::move(std::uint64_t address, std::uint32_t length) {
-  perf_event_attr attributes = attributes_of(address, length);
+  return move_all(address, HW_BREAKPOINT_RW, length);
+}
+
+// x86 wants this length for an instruction, whatever its own.
+Result<void> WatchEvents::move_to_code(std::uint64_t address) {
+  return move_all(address, HW_BREAKPOINT_X, sizeof(long));
+}
+
+Result<void> WatchEvents::move_all(std::uint64_t address, std::uint32_t kind, std::uint32_t length) {
+  perf_event_attr attributes = attributes_of(address, kind, length);
   on_ = false;
   for (const Event& event : events_) {
     if (::ioctl(event.event.get(), PERF_EVENT_IOC_MODIFY_ATTRIBUTES, &attributes) != 0) {
@@ -130,7 +139,7 @@ Result<void> WatchEvents::allow(std::uint32_t hits) {
     }
     // An event whose allowance ran out is marked as stopped by newer kernels (seen on 6.18), and stays deaf when it is
     // put on again: hw_breakpoint_add() does not clear the mark. Setting the period, to what it is, restarts it.
-    const std::uint64_t period = attributes_of(0, 0).sample_period;
+    const std::uint64_t period = attributes_of(0, 0, 0).sample_period;
     if (left == 0 && ::ioctl(event.event.get(), PERF_EVENT_IOC_PERIOD, &period) != 0) {
       return event_error("cannot restart a hardware watchpoint", errno);
     }

@@ -23,6 +23,8 @@ class WatchEvents {
 
   // Moves the events to the address and leaves them off.
   [[nodiscard]] Result<void> move(std::uint64_t address, std::uint32_t length);
+  // The same for an instruction: a hit is a thread that is about to execute it.
+  [[nodiscard]] Result<void> move_to_code(std::uint64_t address);
   // On; each event takes `hits` more, then the kernel puts it off. What was left of an earlier allowance counts in: the
   // kernel only adds (PERF_EVENT_IOC_REFRESH) and forgets nothing when an event is put off.
   [[nodiscard]] Result<void> allow(std::uint32_t hits);
@@ -38,6 +40,7 @@ class WatchEvents {
     std::uint64_t allowed = 0;  // since open()
   };
   static Result<std::uint64_t> hits_of(const Event& event);
+  [[nodiscard]] Result<void> move_all(std::uint64_t address, std::uint32_t kind, std::uint32_t length);
   std::vector<Event> events_;
   bool on_ = false;
 };

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/kernel/cpu_clock.h"
 #include "daemon/kernel/map_access.h"
 #include "daemon/kernel/race_object.h"
 #include "daemon/kernel/ring.h"
@@ -39,9 +40,9 @@ Result<void> put_namespace(rg_watch& watch, pid_t tgid) {
 }
 
 Result<rg_watch> watch_of(const WatchOrder& order, std::int64_t hold_ns) {
-  const bool length_fits = std::has_single_bit(order.length) && order.length <= 8;
-  if (!length_fits || order.address % order.length != 0 || order.generation == 0 ||
-      order.locks.size() > RG_CANDIDATE_LOCKS) {
+  const bool length_fits =
+      order.is_code || (std::has_single_bit(order.length) && order.length <= 8 && order.address % order.length == 0);
+  if (!length_fits || order.generation == 0 || order.locks.size() > RG_CANDIDATE_LOCKS) {
     return fail(ErrorCode::kKernelUnsupported,
                 fmt::format("cannot watch {} bytes at {:#x} with {} locks (order {}): a watchpoint takes 1, 2, 4 or 8 "
                             "aligned bytes, an order at most {} locks",
@@ -53,6 +54,7 @@ Result<rg_watch> watch_of(const WatchOrder& order, std::int64_t hold_ns) {
   watch.hold_ns = static_cast<rg_u64>(hold_ns);
   watch.length = order.length;
   watch.tgid = static_cast<rg_u32>(order.tgid);
+  watch.is_code = order.is_code ? 1 : 0;
   watch.lock_count = static_cast<rg_u32>(order.locks.size());
   std::copy(order.locks.begin(), order.locks.end(), std::begin(watch.locks));
   if (auto put = put_namespace(watch, order.tgid); !put) {
@@ -81,8 +83,10 @@ rg_watch_figures sum(const rg_watch_figures& a, const rg_watch_figures& b) {
 struct Watcher::Impl {
   RaceObject object;
   std::vector<WatchEvents> slots;  // after the object: they go first
+  std::optional<CpuClock> clock;
   std::optional<Ring> ring;
   std::size_t cpus = 0;
+  unsigned clock_hz = 0;
   std::int64_t hold_ns = 0;
 
   // On one CPU nobody can come while a thread is held.
@@ -180,7 +184,9 @@ Result<void> Watcher::arm(unsigned slot, const WatchOrder& order) {
     return fail(watch.error());
   }
   return impl_->find(slot)
-      .and_then([&](WatchEvents* events) { return events->move(order.address, order.length); })
+      .and_then([&](WatchEvents* events) {
+        return order.is_code ? events->move_to_code(order.address) : events->move(order.address, order.length);
+      })
       .and_then([&] { return impl_->forget_last_access(slot); })
       .and_then([&] { return impl_->write_watch(slot, *watch); });
 }
@@ -204,6 +210,40 @@ void Watcher::set_hold(std::int64_t hold_ns) { impl_->set_hold(hold_ns); }
 Result<void> Watcher::set_hold_interval(std::int64_t interval_ns) {
   impl_->object->bss->rg_hold_interval_ns = static_cast<rg_u64>(std::max<std::int64_t>(interval_ns, 0));
   return {};
+}
+
+Result<void> Watcher::start_sampling(pid_t tgid, unsigned hz) {
+  if (!impl_->clock || impl_->clock_hz != hz) {
+    auto clock = online_cpus().and_then([&](const std::vector<int>& cpus) {
+      return CpuClock::open(bpf_program__fd(impl_->object->progs.rg_sample), hz, cpus);
+    });
+    if (!clock) {
+      return fail(std::move(clock).error());
+    }
+    impl_->clock = std::move(*clock);
+    impl_->clock_hz = hz;
+  }
+  impl_->object->bss->rg_sampled_tgid = static_cast<rg_u32>(tgid);
+  return impl_->clock->start();
+}
+
+Result<void> Watcher::stop_sampling() {
+  impl_->object->bss->rg_sampled_tgid = 0;
+  return impl_->clock ? impl_->clock->stop() : Result<void>{};
+}
+
+Result<rg_sample_figures> Watcher::read_sample_figures() const {
+  const auto of_cpus =
+      read_per_cpu<rg_sample_figures>(impl_->fd(impl_->object->maps.rg_sample_figures), "rg_sample_figures", 0);
+  if (!of_cpus) {
+    return fail(of_cpus.error());
+  }
+  rg_sample_figures sum{};
+  for (const rg_sample_figures& cpu : *of_cpus) {
+    sum.samples += cpu.samples;
+    sum.run_ns += cpu.run_ns;
+  }
+  return sum;
 }
 
 Result<std::size_t> Watcher::drain(const std::function<void(std::span<const std::byte>)>& sink) {

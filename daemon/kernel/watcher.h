@@ -39,6 +39,7 @@ struct WatchOrder {
   std::uint64_t address = 0;             // aligned to `length`
   std::uint32_t length = 8;              // 1, 2, 4, 8
   std::vector<rg_candidate_lock> locks;  // at most RG_CANDIDATE_LOCKS
+  bool is_code = false;                  // `address` is an instruction: each hit is a RG_RECORD_SAMPLE, and no more
 };
 
 struct AccessSiteReading {
@@ -73,7 +74,12 @@ class Watcher {
   // Mean distance of two holds, all slots and CPUs together; 0: no holds. Takes effect at once.
   [[nodiscard]] Result<void> set_hold_interval(std::int64_t interval_ns);
 
-  // Records in order; never blocks. RG_RECORD_ACCESS.
+  // Samples where the process's threads are (RG_RECORD_SAMPLE), `hz` times a second on each CPU that one of them uses.
+  [[nodiscard]] Result<void> start_sampling(pid_t tgid, unsigned hz);
+  [[nodiscard]] Result<void> stop_sampling();
+  [[nodiscard]] Result<rg_sample_figures> read_sample_figures() const;  // sum over CPUs, of all processes so far
+
+  // Records in order; never blocks. RG_RECORD_ACCESS, RG_RECORD_SAMPLE.
   [[nodiscard]] Result<std::size_t> drain(const std::function<void(std::span<const std::byte>)>& sink);
   [[nodiscard]] int ring_epoll_fd() const;
   [[nodiscard]] Result<rg_watch_figures> read_figures(unsigned slot) const;  // sum over CPUs

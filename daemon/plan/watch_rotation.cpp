@@ -75,7 +75,12 @@ bool WatchRotation::offer(const WatchCandidate& candidate, std::int64_t now_ns) 
     State& state = states_[candidate.address];
     state.candidate = candidate;
     const bool changed = candidate.source != WatchSource::kGlobal;
-    enqueue(state, named(candidate) ? Rank::kNamed : changed ? Rank::kChanged : Rank::kNew, now_ns);
+    enqueue(state,
+            named(candidate)   ? Rank::kNamed
+            : candidate.shared ? Rank::kShared
+            : changed          ? Rank::kChanged
+                               : Rank::kNew,
+            now_ns);
     count(state, 1);
     return true;
   }
@@ -86,7 +91,7 @@ bool WatchRotation::offer(const WatchCandidate& candidate, std::int64_t now_ns) 
   const bool wakes = !state.armed && !state.harmless && (state.rank == Rank::kNew || state.rank == Rank::kResting);
   if (wakes && candidate.source != WatchSource::kGlobal && !(state.visited && state.touched)) {
     dequeue(state);
-    enqueue(state, Rank::kChanged, now_ns);
+    enqueue(state, candidate.shared ? Rank::kShared : Rank::kChanged, now_ns);
   }
   return true;
 }

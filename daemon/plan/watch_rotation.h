@@ -20,6 +20,7 @@ struct WatchCandidate {
   std::uint64_t address = 0;
   std::uint32_t length = 8;  // 1, 2, 4, 8
   WatchSource source = WatchSource::kGlobal;
+  bool shared = false;  // two threads touch it, and one writes, as far as its source can tell
 };
 
 // What a visit to an address saw.

@@ -119,18 +119,24 @@ std::optional<AccessInstruction> decode_access(std::span<const std::byte> code, 
   result.address = address;
   result.length = decoded->raw.length;
   result.text = format_instruction(*decoded, address);
-  if (only_looks_like_access(decoded->raw)) {
-    return result;
+  result.accesses = accesses_of(*decoded, address);
+  return result;
+}
+
+std::vector<MemoryAccess> accesses_of(const DecodedInstruction& instruction, std::uint64_t address) {
+  std::vector<MemoryAccess> accesses;
+  if (only_looks_like_access(instruction.raw)) {
+    return accesses;
   }
-  for (std::size_t i = 0; i < decoded->raw.operand_count; ++i) {
-    const ZydisDecodedOperand& operand = decoded->operands.at(i);
+  for (std::size_t i = 0; i < instruction.raw.operand_count; ++i) {
+    const ZydisDecodedOperand& operand = instruction.operands.at(i);
     const bool is_data = operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.type != ZYDIS_MEMOP_TYPE_AGEN &&
                          operand.actions != 0 && !is_stack_use(operand);
     if (is_data) {
-      result.accesses.push_back(access_of(*decoded, operand, address));
+      accesses.push_back(access_of(instruction, operand, address));
     }
   }
-  return result;
+  return accesses;
 }
 
 std::optional<std::uint64_t> effective_address(const EffectiveAddress& where, std::span<const std::uint64_t> registers,

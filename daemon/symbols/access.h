@@ -64,7 +64,13 @@ Result<std::vector<AccessInstruction>> access_candidates(const ElfFile& file, st
 // The only candidate; kSymbolNotFound also where there are two.
 Result<AccessInstruction> access_before(const ElfFile& file, std::uint64_t ip);
 
+// The accesses of an instruction that is decoded already (zydis_decoder.h).
+struct DecodedInstruction;
+std::vector<MemoryAccess> accesses_of(const DecodedInstruction& instruction, std::uint64_t address);
+
 // Start of the function that holds `address`, by symbol or .eh_frame_hdr; nothing: neither knows it.
 std::optional<std::uint64_t> function_start(const ElfFile& file, std::uint64_t address);
+// Where the function that starts there ends, by the same; 4 KiB on if neither knows.
+std::uint64_t function_end(const ElfFile& file, std::uint64_t start);
 
 }  // namespace raceguard::symbols

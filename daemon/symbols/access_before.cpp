@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t kMaxFunctionBytes = 4U << 20U;
 constexpr std::uint64_t kLongestInstruction = 15;
+constexpr std::uint64_t kUnknownSizeReach = 4096;
 
 // Where decoding may start to reach `address`: a function with a known size, then what the frame table says, last a
 // symbol without a size, which may be another function's.
@@ -80,6 +81,15 @@ tl::unexpected<Error> not_found(const ElfFile& file, std::uint64_t ip, std::stri
 }
 
 }  // namespace
+
+std::uint64_t function_end(const ElfFile& file, std::uint64_t start) {
+  const auto symbol = file.function_at(start);
+  if (symbol && symbol->address == start && symbol->size != 0) {
+    return start + symbol->size;
+  }
+  const auto range = frame_range(file, start);
+  return range ? range->end : start + kUnknownSizeReach;
+}
 
 std::optional<std::uint64_t> function_start(const ElfFile& file, std::uint64_t address) {
   const auto starts = starts_for(file, address);

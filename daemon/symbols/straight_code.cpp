@@ -7,23 +7,12 @@
 
 #include "daemon/symbols/access.h"
 #include "daemon/symbols/elf_file.h"
-#include "daemon/symbols/frame_table.h"
 #include "daemon/symbols/instruction.h"
 
 namespace raceguard::symbols {
 namespace {
 
 constexpr std::uint64_t kMaxFunctionBytes = 1U << 20U;
-constexpr std::uint64_t kUnknownSizeReach = 4096;
-
-std::uint64_t function_end(const ElfFile& file, std::uint64_t start) {
-  const auto symbol = file.function_at(start);
-  if (symbol && symbol->address == start && symbol->size != 0) {
-    return start + symbol->size;
-  }
-  const auto range = frame_range(file, start);
-  return range ? range->end : start + kUnknownSizeReach;
-}
 
 struct Scan {
   std::vector<Instruction> instructions;

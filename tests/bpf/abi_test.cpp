@@ -43,7 +43,7 @@ TEST(Abi, SharedStructsHaveTheSameSizeOnBothSides) {
   expect_same_sizes(RG_RACE_OBJECT,
                     {RG_SHARED(rg_watch), RG_SHARED(rg_candidate_lock), RG_SHARED(rg_hold), RG_SHARED(rg_watch_figures),
                      RG_SHARED(rg_access_site_key), RG_SHARED(rg_access_site), RG_SHARED(rg_access_pair_key),
-                     RG_SHARED(rg_record_access)});
+                     RG_SHARED(rg_record_access), RG_SHARED(rg_record_sample), RG_SHARED(rg_sample_figures)});
 }
 
 }  // namespace

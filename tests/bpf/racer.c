@@ -41,6 +41,31 @@ __attribute__((noinline)) static long look(void)
 	return counter;
 }
 
+static long *heap; // the threads get it as their argument
+
+static void *on_heap(void *pointer)
+{
+	volatile long *cell = pointer;
+
+	while (running) {
+		(*cell)++;
+		think();
+	}
+	return 0;
+}
+
+// Where it writes is known from the multiplication on only, a few instructions before.
+static void *hashed(void *pointer)
+{
+	volatile long *cells = pointer;
+
+	for (unsigned long number = (unsigned long)&number; running; think()) {
+		number = number * 6364136223846793005 + 1442695040888963407;
+		cells[8 + (number >> 59)]++;
+	}
+	return 0;
+}
+
 static void *racy(void *unused)
 {
 	while (running) {
@@ -142,6 +167,8 @@ static const struct work works[] = {
 	{"spin", spin_locked, spin_locked},
 	{"word", word_locked, word_locked},
 	{"single", racy, 0},
+	{"on_heap", on_heap, on_heap},
+	{"hashed", hashed, hashed},
 };
 
 static pthread_t threads[2];
@@ -154,9 +181,9 @@ static int start(const char *name)
 			continue;
 		running = 1;
 		thread_count = 1;
-		pthread_create(&threads[0], 0, works[i].first, 0);
+		pthread_create(&threads[0], 0, works[i].first, heap);
 		if (works[i].second)
-			pthread_create(&threads[thread_count++], 0, works[i].second, 0);
+			pthread_create(&threads[thread_count++], 0, works[i].second, heap);
 		return 0;
 	}
 	return -1;
@@ -177,11 +204,14 @@ struct symbol {
 static const struct symbol symbols[] = {
 	{"counter", &counter},   {"other_counter", &other_counter},
 	{"mutex", &mutex},       {"unrelated", &unrelated},         {"rwlock", &rwlock},
+	{"increment", (void *)increment},
 	{"spinlock", (void *)&spinlock}, {"futex_word", &futex_word},
 };
 
 static intptr_t address_of(const char *name)
 {
+	if (strcmp(name, "heap") == 0)
+		return (intptr_t)heap;
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
 		if (strcmp(symbols[i].name, name) == 0)
 			return (intptr_t)symbols[i].address;
@@ -219,6 +249,7 @@ static void serve(void)
 int main(int count, char **arguments)
 {
 	setvbuf(stdout, 0, _IOLBF, 0);
+	heap = calloc(64, sizeof(*heap));
 	pthread_spin_init(&spinlock, PTHREAD_PROCESS_PRIVATE);
 	if (count > 1 && strcmp(arguments[1], "namespace") == 0) {
 		int status;

@@ -44,7 +44,7 @@ struct rg_watch {
 	rg_u32 length;     /* 1, 2, 4, 8 */
 	rg_u32 tgid;
 	rg_u32 lock_count;
-	rg_u32 pad;
+	rg_u32 is_code;    /* 1: `address` is an instruction, each hit is sent as a rg_record_sample; no holds */
 	struct rg_candidate_lock locks[RG_CANDIDATE_LOCKS];
 };
 
@@ -142,6 +142,37 @@ struct rg_record_access {
 };
 #define RG_ACCESS_HEADER_BYTES (sizeof(struct rg_record_access) - RG_STACK_COPY_MAX_BYTES)
 
+/* ---- samples: where a thread of the target was, to learn which addresses its code touches ------------------------- */
+#define RG_RECORD_SAMPLE 4 /* continues RG_RECORD_ACCESS */
+
+enum rg_sample_source {
+	RG_SAMPLE_CLOCK = 1, /* the CPU's clock found the thread running, in its own code or in a system call */
+	RG_SAMPLE_CODE = 2,  /* it is about to execute the instruction of an order with is_code */
+};
+
+#define RG_RED_ZONE_BYTES 128 /* below the stack pointer, a function's own (System V x86-64 ABI, 3.2.2) */
+#define RG_SAMPLE_STACK_BYTES 4096
+
+struct rg_record_sample {
+	rg_u32 type;   /* RG_RECORD_SAMPLE */
+	rg_u32 source; /* enum rg_sample_source */
+	rg_u64 time_ns;
+	rg_u64 generation; /* CODE: of the order */
+	rg_u32 tgid;
+	rg_u32 tid;
+	rg_u32 red_zone_bytes; /* RG_RED_ZONE_BYTES, or 0: could not be read */
+	rg_u32 stack_bytes;    /* from the stack pointer upwards; 0: could not be read */
+	rg_u64 registers[RG_DWARF_REGISTERS];
+	rg_u8 red_zone[RG_RED_ZONE_BYTES];
+	rg_u8 stack[RG_SAMPLE_STACK_BYTES];
+};
+
+/* Per-CPU array of one entry; grows only. */
+struct rg_sample_figures {
+	rg_u64 samples; /* of the target, by the clock */
+	rg_u64 run_ns;  /* the program's own time for them */
+};
+
 RG_STATIC_ASSERT(sizeof(struct rg_candidate_lock) == 16, "rg_candidate_lock");
 RG_STATIC_ASSERT(sizeof(struct rg_watch) == 56 + 16 * RG_CANDIDATE_LOCKS, "rg_watch");
 RG_STATIC_ASSERT(sizeof(struct rg_hold) == 40, "rg_hold");
@@ -149,6 +180,8 @@ RG_STATIC_ASSERT(sizeof(struct rg_watch_figures) == 56, "rg_watch_figures");
 RG_STATIC_ASSERT(sizeof(struct rg_access_site_key) == 16, "rg_access_site_key");
 RG_STATIC_ASSERT(sizeof(struct rg_access_site) == 32 + 8 * RG_CANDIDATE_LOCKS, "rg_access_site");
 RG_STATIC_ASSERT(sizeof(struct rg_access_pair_key) == 24, "rg_access_pair_key");
+RG_STATIC_ASSERT(sizeof(struct rg_record_sample) == 40 + 8 * RG_DWARF_REGISTERS + RG_RED_ZONE_BYTES + RG_SAMPLE_STACK_BYTES, "rg_record_sample");
+RG_STATIC_ASSERT(sizeof(struct rg_sample_figures) == 16, "rg_sample_figures");
 RG_STATIC_ASSERT(sizeof(struct rg_record_access) == 104 + 8 * RG_DWARF_REGISTERS + 8 * RG_FRAME_POINTER_DEPTH + RG_STACK_COPY_MAX_BYTES, "rg_record_access");
 
 #endif

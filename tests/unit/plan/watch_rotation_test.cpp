@@ -25,6 +25,17 @@ TEST(WatchRotation, NamedComeFirstThenChangedThenNew) {
   EXPECT_FALSE(rotation.take(0));
 }
 
+TEST(WatchRotation, WhatItsSourceSawSharedComesBeforeWhatOnlyChanged) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8, WatchSource::kChanged), 0);
+  rotation.offer({.address = 16, .length = 8, .source = WatchSource::kSampled, .shared = true}, 0);
+  rotation.offer(candidate(24), 0);
+  rotation.offer({.address = 24, .length = 8, .source = WatchSource::kSampled, .shared = true}, 1);
+  EXPECT_EQ(rotation.take(1)->address, 16U);
+  EXPECT_EQ(rotation.take(1)->address, 24U) << "a known one rises";
+  EXPECT_EQ(rotation.take(1)->address, 8U);
+}
+
 TEST(WatchRotation, WhatTwoThreadsTouchIsTakenAgainAtOnce) {
   WatchRotation rotation;
   rotation.offer(candidate(8), 0);
