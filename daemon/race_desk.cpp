@@ -257,6 +257,7 @@ exporting::WatchView RaceDesk::view() const {
                             .registers = state_.registers,
                             .hits = state_.hits,
                             .holds = state_.holds,
+                            .samples = state_.samples,
                             .hold_ns = state_.hold_ns,
                             .armed_ns = state_.armed_ns,
                             .guards = {},

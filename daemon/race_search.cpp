@@ -290,6 +290,7 @@ void RaceSearch::add_cost(SearchState& to, const Entry& entry) const {
   const detect::RaceCost cost = entry.watch->cost();
   to.hits += cost.hits;
   to.holds += cost.holds;
+  to.samples += cost.samples;
   to.hold_ns += cost.hold_ns;
   to.armed_ns += entry.watch->coverage().armed_ns;
 }

@@ -48,6 +48,7 @@ struct SearchState {
   unsigned registers = 0;
   std::uint64_t hits = 0;
   std::uint64_t holds = 0;
+  std::uint64_t samples = 0;
   std::int64_t hold_ns = 0;
   std::int64_t armed_ns = 0;
   std::vector<std::uint64_t> drops;  // by enum rg_drop_reason

@@ -137,6 +137,8 @@ void put_watch(FamilyList& out, const WatchView& watch) {
   out.counter("raceguard_watch_holds_total", "Threads held behind an access.").value(watch.holds);
   out.counter("raceguard_watch_hold_seconds_total", "How long they were held, all together.")
       .value(seconds(watch.hold_ns));
+  out.counter("raceguard_watch_samples_total", "Samples of running code, to learn which memory it touches.")
+      .value(watch.samples);
   out.gauge("raceguard_watch_registers", "Address registers of each CPU that the search has; 0: it cannot watch.")
       .value(std::uint64_t{watch.registers});
 }

@@ -188,6 +188,7 @@ json watch_json(const WatchView& watch) {
                    {"registers", watch.registers},
                    {"hits", watch.hits},
                    {"holds", watch.holds},
+                   {"samples", watch.samples},
                    {"hold_seconds", to_seconds(watch.hold_ns)},
                    {"armed_seconds", to_seconds(watch.armed_ns)},
                    {"guards", json::array()}};

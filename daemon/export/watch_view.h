@@ -26,6 +26,7 @@ struct WatchView {
   unsigned registers = 0;  // address registers that are ours on each CPU
   std::uint64_t hits = 0;  // since the start, as all below
   std::uint64_t holds = 0;
+  std::uint64_t samples = 0;  // of where threads were
   std::int64_t hold_ns = 0;
   std::int64_t armed_ns = 0;  // all registers together
   std::vector<GuardWatchView> guards;

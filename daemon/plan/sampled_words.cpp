@@ -13,6 +13,7 @@ constexpr std::int64_t kOtherPeriodNs = 25 * kMs;  // 40 a second, a quarter of 
 constexpr std::int64_t kOtherBurst = 8;
 constexpr std::int64_t kAgainNs = 2'000 * kMs;  // a word that is still touched is offered again
 constexpr std::int64_t kForgetNs = 10'000 * kMs;
+constexpr std::int64_t kClearPeriodNs = 1'000 * kMs;  // it walks over all
 
 }  // namespace
 
@@ -29,8 +30,18 @@ bool SampledWords::make_room(std::int64_t now_ns) {
   if (states_.size() < max_words_) {
     return true;
   }
-  std::erase_if(states_,
-                [&](const auto& entry) { return !entry.second.waits && now_ns - entry.second.last_ns > kForgetNs; });
+  if (now_ns - cleared_ns_ < kClearPeriodNs) {
+    return false;
+  }
+  cleared_ns_ = now_ns;
+  std::erase_if(states_, [&](const auto& entry) {
+    const auto& [word, state] = entry;
+    const bool old = now_ns - state.last_ns > kForgetNs;
+    if (old && state.waits) {
+      waiting_.erase(key(state, word));
+    }
+    return old;
+  });
   return states_.size() < max_words_;
 }
 
@@ -55,21 +66,21 @@ void SampledWords::add_word(std::uint64_t word, pid_t thread, bool writes, std::
   if (!news && !state.waits) {
     return;
   }
+  const bool keeps_its_place = state.waits && was_shared;
   if (state.waits) {
-    waiting_.erase({state.rank, state.due_ns, word});
-  } else {
-    state.due_ns = now_ns;
+    waiting_.erase(key(state, word));
   }
+  state.due_ns = keeps_its_place ? state.due_ns : now_ns;
   state.rank = is_shared ? Rank::kShared : state.writes ? Rank::kWritten : Rank::kRead;
   state.waits = true;
-  waiting_.emplace(state.rank, state.due_ns, word);
+  waiting_.insert(key(state, word));
 }
 
 std::vector<SampledWord> SampledWords::take(std::int64_t now_ns) {
   std::vector<SampledWord> taken;
   allowed_ns_ = std::max(allowed_ns_, now_ns - kOtherBurst * kOtherPeriodNs);
   while (!waiting_.empty()) {
-    const auto [rank, due_ns, word] = *waiting_.begin();
+    const auto [rank, order, word] = *waiting_.begin();
     if (rank != Rank::kShared) {
       if (allowed_ns_ + kOtherPeriodNs > now_ns) {
         break;

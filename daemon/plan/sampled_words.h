@@ -44,12 +44,18 @@ class SampledWords {
     std::int64_t offered_ns = -1;
     std::int64_t last_ns = 0;
   };
+  using Key = std::tuple<Rank, std::int64_t, std::uint64_t>;
+  // The shared in the order that they came, of the others the latest first: there are more than will ever be offered.
+  [[nodiscard]] static Key key(const State& state, std::uint64_t word) {
+    return {state.rank, state.rank == Rank::kShared ? state.due_ns : -state.due_ns, word};
+  }
   void add_word(std::uint64_t word, pid_t thread, bool writes, std::int64_t now_ns);
   [[nodiscard]] bool make_room(std::int64_t now_ns);
 
   std::size_t max_words_;
   std::map<std::uint64_t, State> states_;
-  std::set<std::tuple<Rank, std::int64_t, std::uint64_t>> waiting_;
+  std::set<Key> waiting_;
+  std::int64_t cleared_ns_ = 0;
   std::int64_t allowed_ns_ = 0;  // up to when the less likely ones have had their share
   std::uint64_t words_ = 0;
   std::uint64_t shared_ = 0;

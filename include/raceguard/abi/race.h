@@ -7,7 +7,7 @@
 #include "bpf.h"
 #include "types.h"
 
-#define RG_RACE_ABI_VERSION 2
+#define RG_RACE_ABI_VERSION 3
 
 #define RG_WATCH_SLOTS 4     /* address registers of an x86-64 CPU */
 #define RG_CANDIDATE_LOCKS 8 /* locks whose state is read at each hit */

@@ -128,6 +128,21 @@ TEST(Unwinder, AStackWithAWrongReturnAddressIsUntrustedFromThereOn) {
   EXPECT_EQ(bad.frames.size(), at + 2);
 }
 
+TEST(Unwinder, EachFrameHasItsRegisters) {
+  const BlockedThread thread(blocker_program("stripped"), "mutex");
+  const auto raw = thread.record();
+  Unwinder unwinder;
+  std::vector<Registers> registers;
+  const UnwoundStack stack = unwinder.unwind(stack_record(raw), thread.mappings(), registers);
+  ASSERT_NE(find_callers(stack, thread.callers()), std::string::npos);
+  ASSERT_EQ(registers.size(), stack.frames.size());
+  EXPECT_EQ(registers[0], stack_record(raw).registers);
+  for (std::size_t i = 1; i < registers.size(); ++i) {
+    EXPECT_EQ(registers[i][kInstructionRegister], stack.frames[i].ip);
+    EXPECT_GT(registers[i][kStackPointerRegister], registers[i - 1][kStackPointerRegister]);
+  }
+}
+
 TEST(Unwinder, WithoutMappingsNothingIsTrusted) {
   const BlockedThread thread(blocker_program("stripped"), "mutex");
   const auto raw = thread.record();

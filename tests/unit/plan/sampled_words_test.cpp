@@ -52,6 +52,18 @@ TEST(SampledWords, TheLessLikelyOnesComeAFewASecond) {
   ASSERT_EQ(words.take(kStart + 1000 * kMs).size(), 1U) << "a likely one does not wait behind them";
 }
 
+TEST(SampledWords, OfTheLessLikelyTheLatestComesFirst) {
+  SampledWords words;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    words.add(0x1000 + 8 * i, 8, 1, true, kStart + static_cast<std::int64_t>(i));
+  }
+  words.add(0x1000, 8, 1, true, kStart + kMs);  // touched again
+  const auto taken = words.take(kStart + kMs);
+  ASSERT_GE(taken.size(), 2U);
+  EXPECT_EQ(taken[0].address, 0x1000U);
+  EXPECT_EQ(taken[1].address, 0x1000U + 8 * 99);
+}
+
 TEST(SampledWords, AWordIsOfferedOnceUntilItIsNewsAgain) {
   SampledWords words;
   words.add(0x1000, 8, 1, true, kStart);
@@ -82,6 +94,18 @@ TEST(SampledWords, AFullTableForgetsWhatIsOldAndCountsWhatIsLost) {
   words.add(0x1000, 8, 1, true, kStart + 60'000 * kMs);
   EXPECT_EQ(words.lost(), 2U);
   ASSERT_EQ(words.take(kStart + 60'000 * kMs).size(), 1U);
+}
+
+TEST(SampledWords, WhatWaitsTooLongIsForgottenToo) {
+  SampledWords words(4);
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    words.add(8 * i, 8, 1, true, kStart);
+  }
+  words.add(0x1000, 8, 1, true, kStart + 60'000 * kMs);
+  EXPECT_EQ(words.lost(), 0U);
+  const auto taken = words.take(kStart + 60'000 * kMs);
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].address, 0x1000U);
 }
 
 }  // namespace
