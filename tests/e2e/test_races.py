@@ -230,6 +230,21 @@ policies:
             self.assertEqual(race["variable"]["type"], "long int")
         self.assertGreater(daemon.function("deposit")["calls"], 100)
 
+    def test_memory_that_another_type_takes_over(self):
+        racer = self.start_racer("reused")
+        watch = """objects:
+        - function: deposit
+          members: balance"""
+        functions = """    functions:
+      - name: deposit
+        symbol: deposit
+"""
+        daemon = self.start_daemon(self.policy(racer.path, watch, functions))
+        self.await_that("the gauge's atomics overlapped often, or a thousand threads were held",
+                        lambda: any(race["count"] >= 20 for race in self.races(daemon, "info"))
+                        or daemon.status()["watch"]["holds"] > 1000, 60, daemon)
+        self.assertEqual(self.races(daemon) + self.races(daemon, "likely"), [])
+
     def verify(self, evidence):
         done = subprocess.run([str(BIN / "raceguardctl"), "verify", str(evidence)], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
