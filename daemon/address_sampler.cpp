@@ -14,6 +14,7 @@ namespace {
 constexpr double kShareOfBudget = 0.1;
 constexpr double kLeastHz = 5;
 constexpr double kMostHz = 199;
+constexpr double kMostTimes = 4;
 constexpr std::size_t kMostFrames = 6;  // whose code is followed
 constexpr unsigned kReadsOfOne = 16;    // 2 us each
 constexpr std::int64_t kTurnPeriodNs = 20 * kNsPerMs;
@@ -41,6 +42,15 @@ bool is_of_the_caller(const symbols::MemoryAccess& access) { return access.vecto
 unsigned AddressSampler::rate_hz(double budget, double sample_cost_ns, unsigned cpus) {
   const double hz = budget * kShareOfBudget * static_cast<double>(kNsPerSecond) / (sample_cost_ns * cpus);
   return static_cast<unsigned>(std::clamp(hz, kLeastHz, kMostHz));
+}
+
+unsigned AddressSampler::adapted_hz(unsigned hz, unsigned least_hz, double samples_a_second, unsigned cpus) {
+  const double allowed = static_cast<double>(least_hz) * cpus;
+  const double wanted = hz * allowed / std::max(samples_a_second, 1.0);
+  const double most = std::max(std::min(kMostTimes * least_hz, kMostHz), static_cast<double>(least_hz));
+  const auto next = static_cast<unsigned>(std::clamp(wanted, static_cast<double>(least_hz), most));
+  const bool much_the_same = next < 2 * hz && hz < 2 * next;  // a new rate opens the clocks anew
+  return much_the_same ? hz : next;
 }
 
 void AddressSampler::follow() {

@@ -38,6 +38,9 @@ class AddressSampler {
   [[nodiscard]] static double sample_cost_ns(double hit_cost_ns) { return 4 * hit_cost_ns; }
   // How often a CPU's clock may sample, so that it takes a tenth of the budget at most.
   [[nodiscard]] static unsigned rate_hz(double budget, double sample_cost_ns, unsigned cpus);
+  // A process that is seldom on a CPU may be asked for up to four times as often: its samples are what it pays for.
+  // `samples_a_second` were had at `hz`, and `least_hz` is what it can pay for while it has all the CPUs.
+  [[nodiscard]] static unsigned adapted_hz(unsigned hz, unsigned least_hz, double samples_a_second, unsigned cpus);
 
   // The process's mappings may have changed.
   void follow();

@@ -115,6 +115,8 @@ class RaceWatch {
   [[nodiscard]] Result<void> look_for_names(std::int64_t now_ns);
   [[nodiscard]] Result<void> step_sampling(std::int64_t now_ns);
   [[nodiscard]] Result<void> stop_sampling();
+  [[nodiscard]] unsigned least_hz() const;
+  [[nodiscard]] Result<void> adapt_rate(std::int64_t now_ns);
   [[nodiscard]] bool code_has_turn() const;
   [[nodiscard]] Result<void> arm_code(unsigned index, std::uint64_t instruction, std::int64_t now_ns);
   [[nodiscard]] Result<void> step_code(unsigned index, std::int64_t now_ns);
@@ -144,6 +146,9 @@ class RaceWatch {
   std::string sampler_note_;
   bool sampling_ = false;
   std::uint64_t samples_seen_ = 0;  // of the machine's watcher
+  unsigned sampling_hz_ = 0;
+  std::int64_t rated_ns_ = 0;
+  std::uint64_t samples_rated_ = 0;
 
   std::vector<Slot> slots_;
   std::int64_t started_ns_ = 0;

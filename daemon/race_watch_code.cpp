@@ -23,15 +23,15 @@ Result<void> RaceWatch::step_sampling(std::int64_t now_ns) {
     return fail(figures.error());
   }
   if (!sampling_) {
-    const unsigned hz = AddressSampler::rate_hz(options_.budget, AddressSampler::sample_cost_ns(options_.hit_cost_ns),
-                                                registers_.watcher.cpus());
-    if (auto started = registers_.watcher.start_sampling(id_.pid, hz); !started) {
+    sampling_hz_ = std::max(sampling_hz_, least_hz());
+    if (auto started = registers_.watcher.start_sampling(id_.pid, sampling_hz_); !started) {
       sampler_note_ = started.error().to_string();
       sampler_.reset();
       return {};
     }
     sampling_ = true;
-    samples_seen_ = figures->samples;
+    samples_seen_ = samples_rated_ = figures->samples;
+    rated_ns_ = now_ns;
   }
   const std::uint64_t samples = figures->samples - samples_seen_;
   samples_seen_ = figures->samples;
@@ -40,7 +40,29 @@ Result<void> RaceWatch::step_sampling(std::int64_t now_ns) {
   for (const plan::WatchCandidate& candidate : sampler_->take(now_ns)) {
     rotation_.offer(candidate, now_ns);
   }
-  return {};
+  return adapt_rate(now_ns);
+}
+
+unsigned RaceWatch::least_hz() const {
+  return AddressSampler::rate_hz(options_.budget, AddressSampler::sample_cost_ns(options_.hit_cost_ns),
+                                 registers_.watcher.cpus());
+}
+
+Result<void> RaceWatch::adapt_rate(std::int64_t now_ns) {
+  const std::int64_t elapsed_ns = now_ns - rated_ns_;
+  if (elapsed_ns < kNsPerSecond) {
+    return {};
+  }
+  const double samples_a_second = static_cast<double>(samples_seen_ - samples_rated_) *
+                                  static_cast<double>(kNsPerSecond) / static_cast<double>(elapsed_ns);
+  rated_ns_ = now_ns;
+  samples_rated_ = samples_seen_;
+  const unsigned hz = AddressSampler::adapted_hz(sampling_hz_, least_hz(), samples_a_second, registers_.watcher.cpus());
+  if (hz == sampling_hz_) {
+    return {};
+  }
+  sampling_hz_ = hz;
+  return registers_.watcher.start_sampling(id_.pid, hz);
 }
 
 Result<void> RaceWatch::stop_sampling() {

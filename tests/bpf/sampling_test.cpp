@@ -154,5 +154,18 @@ TEST_F(WatchedAddresses, AnAddressThatCannotBeComputedIsFoundByTheInstructionsTu
   }));
 }
 
+TEST(SamplingRate, TakesATenthOfTheBudgetAndMoreOnlyOfTheSeldomRunning) {
+  using app::AddressSampler;
+  const double cost_ns = AddressSampler::sample_cost_ns(10'000);
+  const unsigned least = AddressSampler::rate_hz(0.01, cost_ns, 2);
+  EXPECT_LE(2 * least * cost_ns, 0.001 * kNsPerSecond);
+  EXPECT_GE(2 * (least + 1) * cost_ns, 0.001 * kNsPerSecond);
+  EXPECT_GE(AddressSampler::rate_hz(0.01, cost_ns, 1000), 1U);
+  EXPECT_EQ(AddressSampler::adapted_hz(least, least, 2.0 * least, 2), least) << "it has both CPUs";
+  EXPECT_EQ(AddressSampler::adapted_hz(least, least, 0, 2), 4 * least) << "it sleeps";
+  EXPECT_EQ(AddressSampler::adapted_hz(4 * least, least, 8.0 * least, 2), least) << "it woke up";
+  EXPECT_EQ(AddressSampler::adapted_hz(100, 100, 0, 2), 100U) << "199 is the most, and a small change is none";
+}
+
 }  // namespace
 }  // namespace raceguard::test
