@@ -25,7 +25,7 @@ namespace {
 constexpr std::int64_t kLookPeriodNs = 10 * kNsPerMs;   // reading what an armed slot saw
 constexpr std::int64_t kFollowPeriodNs = kNsPerSecond;  // new mappings
 constexpr std::int64_t kActivityPeriodNs = 500 * kNsPerMs;
-constexpr std::int64_t kActivityRest = 20;     // times as long as a snapshot took: 5 % of our own time at most
+constexpr std::int64_t kActivityRest = 50;     // times as long as a snapshot took: 2 % of one CPU at most
 constexpr std::uint64_t kBesideLock = 64;      // bytes on either side of a contended lock
 constexpr double kHoldShare = 0.6;             // of the budget; the rest is for the hits
 constexpr double kSavingsNs = 5.0 * kNsPerMs;  // tokens that may be saved for a burst of hits
