@@ -9,17 +9,10 @@
 #include <set>
 #include <utility>
 
+#include "raceguard/stable_hash.h"
+
 namespace raceguard::breaker {
 namespace {
-
-// FNV-1a; std::hash may differ between builds, and a replay must draw the same jitter.
-std::uint64_t hash(std::string_view text) {
-  std::uint64_t value = 0xcbf29ce484222325ULL;
-  for (const char character : text) {
-    value = (value ^ static_cast<unsigned char>(character)) * 0x100000001b3ULL;
-  }
-  return value;
-}
 
 // Switches that are not closed come first: they can make room. Then those held back, longest first, then the others.
 std::pair<int, std::int64_t> turn(const Breaker& breaker) {
@@ -48,7 +41,7 @@ std::vector<Decision> BreakerSet::reload(const Instant& now, const std::vector<p
     if (known != breakers_.end()) {
       note(known->second.set_policy(now, policy));
     } else {
-      breakers_.emplace(policy.name, Breaker(policy, seed_ ^ hash(policy.name)));
+      breakers_.emplace(policy.name, Breaker(policy, seed_ ^ stable_hash(policy.name)));
     }
   }
   for (auto entry = breakers_.begin(); entry != breakers_.end();) {

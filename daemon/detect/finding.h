@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/events/event.h"
@@ -69,6 +70,7 @@ struct LockFigures {
 };
 
 enum class Verdict { kProven, kLikely, kInfo };
+inline constexpr std::array<std::string_view, 3> kVerdictNames{"proven", "likely", "info"};  // by Verdict
 
 struct Finding {
   enum class Kind { kContention, kSlowFunction, kFailingFunction };

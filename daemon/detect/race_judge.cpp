@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <string_view>
 
 #include <fmt/format.h>
 
 #include "daemon/detect/site_text.h"
+#include "daemon/events/lock_functions.h"
 
 namespace raceguard::detect {
 namespace {
@@ -21,16 +21,8 @@ constexpr std::size_t kMostFacts = 65536;      // instructions whose facts are k
 constexpr std::size_t kMostAddresses = 65536;  // addresses known to be atomic
 constexpr std::size_t kMostPairs = 64;         // holds of one order whose held access was not told yet
 
-// In the C library's locks and condition variables, whose words plain instructions of it touch too.
 bool in_library_lock(const AccessEvent& event) {
-  constexpr std::array<std::string_view, 5> kPrefixes{"pthread_", "__pthread_", "___pthread_", "sem_", "__new_sem_"};
-  if (event.stack.frames.empty()) {
-    return false;
-  }
-  const symbols::CodeSite& code = event.stack.frames.front();
-  const std::string_view file = std::string_view(code.binary).substr(code.binary.rfind('/') + 1);
-  return (file.starts_with("libc.so") || file.starts_with("libpthread")) &&
-         std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return code.function.starts_with(prefix); });
+  return !event.stack.frames.empty() && events::is_in_library_lock(event.stack.frames.front());
 }
 
 bool holds(const AccessEvent& event, std::size_t lock) { return event.lock_states.at(lock) == RG_LOCK_IS_MINE; }

@@ -9,20 +9,12 @@
 #include <fmt/format.h>
 
 #include "daemon/detect/site_text.h"
+#include "raceguard/stable_hash.h"
 
 namespace raceguard::detect {
 namespace {
 
-// std::hash may differ between builds; an id is written into tickets.
-std::uint64_t fnv1a(std::string_view text) {
-  std::uint64_t value = 0xcbf29ce484222325ULL;
-  for (const char character : text) {
-    value = (value ^ static_cast<unsigned char>(character)) * 0x100000001b3ULL;
-  }
-  return value;
-}
-
-std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+using symbols::file_name;
 
 std::string site_key(const RaceSite& site) {
   const symbols::CodeSite& code = site.code;
@@ -32,8 +24,7 @@ std::string site_key(const RaceSite& site) {
 }
 
 std::string_view access_word(symbols::AccessMode mode) {
-  static constexpr std::array<std::string_view, 3> kWords = {"read", "write", "update"};
-  return kWords.at(static_cast<std::size_t>(mode));
+  return symbols::kAccessModeNames.at(static_cast<std::size_t>(mode));
 }
 
 }  // namespace
@@ -50,7 +41,7 @@ std::uint64_t race_hash(const RaceFinding& finding) {
   for (const std::string& site : sites) {
     key += "|" + site;
   }
-  return fnv1a(key);
+  return stable_hash(key);
 }
 
 std::string race_id(std::uint64_t hash) { return fmt::format("{:012x}", hash >> 16U); }

@@ -9,7 +9,7 @@
 namespace raceguard::detect {
 namespace {
 
-std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+using symbols::file_name;
 
 std::string scaled(double value, const char* unit) {
   const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;

@@ -6,89 +6,74 @@
 
 #include <fmt/format.h>
 
+#include "daemon/events/ring_record.h"
+
 namespace raceguard::events {
 namespace {
 
 constexpr std::size_t kInstructionsRemembered = 4096;
-constexpr const char* kRemedy = "Daemon and BPF object come from different builds: install both from one package";
 
-tl::unexpected<Error> malformed(std::string what) {
-  return fail(ErrorCode::kEventMalformed, "ring record of an access " + std::move(what), kRemedy);
-}
+tl::unexpected<Error> malformed(const std::string& what) { return malformed_record("of an access " + what); }
 
-// The record without its bulk.
-struct AccessHeader {
-  alignas(rg_record_access) std::array<std::byte, RG_ACCESS_HEADER_BYTES> bytes;
-};
+#define RG_GET(record, member) field_at<decltype(rg_record_access::member)>(record, offsetof(rg_record_access, member))
 
-template <typename T>
-T get(const AccessHeader& header, std::size_t offset) {
-  T value;
-  std::memcpy(&value, header.bytes.data() + offset, sizeof value);
-  return value;
-}
-
-#define RG_GET(header, member) get<decltype(rg_record_access::member)>(header, offsetof(rg_record_access, member))
-
-Result<AccessHeader> header_of(std::span<const std::byte> bytes) {
-  AccessHeader header{};
+Result<void> check(std::span<const std::byte> bytes) {
   if (bytes.size() < RG_ACCESS_HEADER_BYTES) {
     return malformed(fmt::format("is {} bytes long, shorter than its header", bytes.size()));
   }
-  std::memcpy(header.bytes.data(), bytes.data(), RG_ACCESS_HEADER_BYTES);
-  const auto role = RG_GET(header, role);
-  const auto frame_count = RG_GET(header, frame_count);
-  const auto stack_bytes = RG_GET(header, stack_bytes);
-  if (RG_GET(header, type) != RG_RECORD_ACCESS || role < RG_ACCESS_FIRST_SEEN || role > RG_ACCESS_LOCK_BROKEN) {
-    return malformed(fmt::format("has the unknown type {} or role {}", RG_GET(header, type), role));
+  const auto role = RG_GET(bytes, role);
+  const auto frame_count = RG_GET(bytes, frame_count);
+  const auto stack_bytes = RG_GET(bytes, stack_bytes);
+  if (RG_GET(bytes, type) != RG_RECORD_ACCESS || role < RG_ACCESS_FIRST_SEEN || role > RG_ACCESS_LOCK_BROKEN) {
+    return malformed(fmt::format("has the unknown type {} or role {}", RG_GET(bytes, type), role));
   }
-  if (RG_GET(header, slot) >= RG_WATCH_SLOTS || RG_GET(header, lock) >= RG_CANDIDATE_LOCKS) {
-    return malformed(fmt::format("names slot {} and lock {}", RG_GET(header, slot), RG_GET(header, lock)));
+  if (RG_GET(bytes, slot) >= RG_WATCH_SLOTS || RG_GET(bytes, lock) >= RG_CANDIDATE_LOCKS) {
+    return malformed(fmt::format("names slot {} and lock {}", RG_GET(bytes, slot), RG_GET(bytes, lock)));
   }
   if (frame_count > RG_FRAME_POINTER_DEPTH || stack_bytes > bytes.size() - RG_ACCESS_HEADER_BYTES) {
     return malformed(fmt::format("claims {} frames and {} stack bytes, and is {} bytes long", frame_count, stack_bytes,
                                  bytes.size()));
   }
-  return header;
+  return {};
 }
 
-AccessEvent event_of(const AccessHeader& header) {
+AccessEvent event_of(std::span<const std::byte> bytes) {
   AccessEvent event;
-  event.role = static_cast<rg_access_role>(RG_GET(header, role));
-  event.time_ns = static_cast<std::int64_t>(RG_GET(header, time_ns));
-  event.generation = RG_GET(header, generation);
-  event.pair = RG_GET(header, pair);
-  event.ip = RG_GET(header, ip);
-  event.value_before = RG_GET(header, value_before);
-  event.value_after = RG_GET(header, value_after);
-  event.held_ns = static_cast<std::int64_t>(RG_GET(header, held_ns));
-  event.overlaps = RG_GET(header, overlaps);
-  event.seen = RG_GET(header, seen);
-  event.slot = RG_GET(header, slot);
-  event.broken_lock = RG_GET(header, lock);
-  event.pid = static_cast<pid_t>(RG_GET(header, tgid));
-  event.tid = static_cast<pid_t>(RG_GET(header, tid));
-  event.lock_owner_tid = static_cast<pid_t>(RG_GET(header, lock_owner));
-  const std::uint32_t states = RG_GET(header, lock_states);
+  event.role = static_cast<rg_access_role>(RG_GET(bytes, role));
+  event.time_ns = static_cast<std::int64_t>(RG_GET(bytes, time_ns));
+  event.generation = RG_GET(bytes, generation);
+  event.pair = RG_GET(bytes, pair);
+  event.ip = RG_GET(bytes, ip);
+  event.value_before = RG_GET(bytes, value_before);
+  event.value_after = RG_GET(bytes, value_after);
+  event.held_ns = static_cast<std::int64_t>(RG_GET(bytes, held_ns));
+  event.overlaps = RG_GET(bytes, overlaps);
+  event.seen = RG_GET(bytes, seen);
+  event.slot = RG_GET(bytes, slot);
+  event.broken_lock = RG_GET(bytes, lock);
+  event.pid = static_cast<pid_t>(RG_GET(bytes, tgid));
+  event.tid = static_cast<pid_t>(RG_GET(bytes, tid));
+  event.lock_owner_tid = static_cast<pid_t>(RG_GET(bytes, lock_owner));
+  const std::uint32_t states = RG_GET(bytes, lock_states);
   for (unsigned lock = 0; lock < RG_CANDIDATE_LOCKS; ++lock) {
     event.lock_states.at(lock) = static_cast<rg_lock_state>(states >> 2 * lock & 3U);
   }
-  event.registers = get<Registers>(header, offsetof(rg_record_access, registers));
+  event.registers = field_at<Registers>(bytes, offsetof(rg_record_access, registers));
   return event;
 }
 
 // What the unwinder takes.
-StackRecord stack_of(const AccessHeader& header, std::span<const std::byte> bytes) {
+StackRecord stack_of(std::span<const std::byte> bytes) {
   StackRecord record;
-  record.time_ns = static_cast<std::int64_t>(RG_GET(header, time_ns));
-  record.tgid = RG_GET(header, tgid);
-  record.tid = RG_GET(header, tid);
-  record.registers = get<Registers>(header, offsetof(rg_record_access, registers));
-  record.registers[kInstructionRegister] = RG_GET(header, ip);
-  record.frame_pointer_ips.resize(RG_GET(header, frame_count));
-  std::memcpy(record.frame_pointer_ips.data(), header.bytes.data() + offsetof(rg_record_access, frame_pointer_ips),
+  record.time_ns = static_cast<std::int64_t>(RG_GET(bytes, time_ns));
+  record.tgid = RG_GET(bytes, tgid);
+  record.tid = RG_GET(bytes, tid);
+  record.registers = field_at<Registers>(bytes, offsetof(rg_record_access, registers));
+  record.registers[kInstructionRegister] = RG_GET(bytes, ip);
+  record.frame_pointer_ips.resize(RG_GET(bytes, frame_count));
+  std::memcpy(record.frame_pointer_ips.data(), bytes.data() + offsetof(rg_record_access, frame_pointer_ips),
               record.frame_pointer_ips.size() * sizeof(std::uint64_t));
-  record.stack = bytes.subspan(RG_ACCESS_HEADER_BYTES, RG_GET(header, stack_bytes));
+  record.stack = bytes.subspan(RG_ACCESS_HEADER_BYTES, RG_GET(bytes, stack_bytes));
   return record;
 }
 
@@ -97,14 +82,13 @@ StackRecord stack_of(const AccessHeader& header, std::span<const std::byte> byte
 }  // namespace
 
 Result<AccessEvent> AccessDecoder::decode(std::span<const std::byte> bytes) {
-  const auto header = header_of(bytes);
-  if (!header) {
+  if (const auto checked = check(bytes); !checked) {
     ++counters_.malformed;
-    return fail(header.error());
+    return fail(checked.error());
   }
   ++counters_.decoded;
-  AccessEvent event = event_of(*header);
-  const StackRecord record = stack_of(*header, bytes);
+  AccessEvent event = event_of(bytes);
+  const StackRecord record = stack_of(bytes);
   const UnwoundStack unwound = record.stack.empty() ? stacks_.innermost(record) : stacks_.unwind(record);
   counters_.untrusted += !record.stack.empty() && unwound.trust == StackTrust::kUntrusted ? 1 : 0;
   const Frame& access = unwound.frames.front();

@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/events/code_sample.h"
 
-#include <cstring>
-
 #include <fmt/format.h>
 
+#include "daemon/events/ring_record.h"
 #include "daemon/events/stack_memory.h"
 
 namespace raceguard::events {
 namespace {
 
-template <typename T>
-T get(std::span<const std::byte> bytes, std::size_t offset) {
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof value);
-  return value;
-}
-
-#define RG_GET(bytes, member) get<decltype(rg_record_sample::member)>(bytes, offsetof(rg_record_sample, member))
+#define RG_GET(bytes, member) field_at<decltype(rg_record_sample::member)>(bytes, offsetof(rg_record_sample, member))
 
 }  // namespace
 
@@ -53,7 +45,7 @@ Result<CodeSample> decode_code_sample(std::span<const std::byte> bytes) {
   sample.where.time_ns = static_cast<std::int64_t>(RG_GET(bytes, time_ns));
   sample.where.tgid = RG_GET(bytes, tgid);
   sample.where.tid = RG_GET(bytes, tid);
-  sample.where.registers = get<Registers>(bytes, offsetof(rg_record_sample, registers));
+  sample.where.registers = field_at<Registers>(bytes, offsetof(rg_record_sample, registers));
   sample.red_zone = bytes.subspan(offsetof(rg_record_sample, red_zone), red_zone_bytes);
   sample.where.stack = bytes.subspan(offsetof(rg_record_sample, stack), stack_bytes);
   return sample;

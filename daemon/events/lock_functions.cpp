@@ -85,6 +85,11 @@ constexpr std::array kLockLibraries = {std::string_view{"libc.so"}, std::string_
                                        std::string_view{"libpthread"}, std::string_view{"libstdc++.so"},
                                        std::string_view{"ld-linux"}};
 
+// Functions of glibc's locks and condition variables, as it exports them and as it calls them itself.
+constexpr std::array kOwnLockFunctions = {std::string_view{"pthread_"}, std::string_view{"__pthread_"},
+                                          std::string_view{"___pthread_"}, std::string_view{"sem_"},
+                                          std::string_view{"__new_sem_"}};
+
 // A wait deeper than this below the system call is another function's wait; glibc needs 3 frames, libstdc++ 2 more,
 // and inlined wrappers as many again.
 constexpr std::size_t kFramesThatTell = 10;
@@ -116,8 +121,6 @@ bool makes_the_call(const Stack& stack, std::size_t index) {
   return index > 0 && index + 1 < stack.reliable_frames && bare(stack.frames[index - 1].function) == "syscall";
 }
 
-std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
 }  // namespace
 
 std::optional<WaitKind> wait_kind_of(std::string_view function) {
@@ -141,9 +144,16 @@ bool is_lock_machinery(const symbols::CodeSite& site) {
   if (wait_kind_of(std::string_view(site.function))) {
     return true;
   }
-  const std::string_view library = file_name(site.binary);
+  const std::string_view library = symbols::file_name(site.binary);
   return std::any_of(kLockLibraries.begin(), kLockLibraries.end(),
                      [&](std::string_view prefix) { return library.starts_with(prefix); });
+}
+
+bool is_in_library_lock(const symbols::CodeSite& site) {
+  const std::string_view library = symbols::file_name(site.binary);
+  return (library.starts_with("libc.so") || library.starts_with("libpthread")) &&
+         std::any_of(kOwnLockFunctions.begin(), kOwnLockFunctions.end(),
+                     [&](std::string_view prefix) { return site.function.starts_with(prefix); });
 }
 
 std::size_t first_caller(const Stack& stack) {

@@ -21,6 +21,10 @@ namespace raceguard::events {
 // lock functions, and inlined wrappers such as std::lock_guard.
 [[nodiscard]] bool is_lock_machinery(const symbols::CodeSite& site);
 
+// True inside the C library's locks, condition variables and semaphores, whose words plain instructions of it touch
+// too.
+[[nodiscard]] bool is_in_library_lock(const symbols::CodeSite& site);
+
 // The innermost frame that is no lock machinery: who wanted the lock, or let it go. frames.size() if there is none.
 [[nodiscard]] std::size_t first_caller(const Stack& stack);
 

@@ -206,7 +206,6 @@ json functions_json(const Snapshot& snapshot, std::size_t limit) {
 
 json findings_json(const Snapshot& snapshot) {
   static constexpr std::array kKinds = {"contention", "slow_function", "failing_function"};
-  static constexpr std::array kVerdicts = {"proven", "likely", "info"};
   json document = document_head(snapshot);
   document["findings"] = json::array();
   std::uint64_t suppressed = 0;
@@ -219,7 +218,7 @@ json findings_json(const Snapshot& snapshot) {
   }
   for (const detect::Finding& finding : snapshot.findings) {
     document["findings"].push_back({{"kind", kKinds.at(static_cast<std::size_t>(finding.kind))},
-                                    {"verdict", kVerdicts.at(static_cast<std::size_t>(finding.verdict))},
+                                    {"verdict", detect::kVerdictNames.at(static_cast<std::size_t>(finding.verdict))},
                                     {"guard", finding.guard},
                                     {"subject", finding.subject},
                                     {"text", finding.text},

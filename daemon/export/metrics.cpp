@@ -116,11 +116,11 @@ void put_targets(FamilyList& out, const Snapshot& snapshot) {
 
 // The labels are guards and verdicts: as many as the policy has, whatever is found.
 void put_watch(FamilyList& out, const WatchView& watch) {
-  static constexpr std::array<const char*, 3> kVerdicts = {"proven", "likely", "info"};
   out.counter("raceguard_races_total", "Data races found, each once for a verdict; suppressed ones do not count.");
   for (const GuardWatchView& guard : watch.guards) {
-    for (std::size_t i = 0; i < kVerdicts.size(); ++i) {
-      out.value(guard.races.found.at(i), {{"guard", guard.guard}, {"verdict", kVerdicts.at(i)}});
+    for (std::size_t i = 0; i < detect::kVerdictNames.size(); ++i) {
+      out.value(guard.races.found.at(i),
+                {{"guard", guard.guard}, {"verdict", std::string(detect::kVerdictNames.at(i))}});
     }
   }
   out.gauge("raceguard_races_suppressed", "Data races that were found and that a suppressions file names.");

@@ -24,9 +24,7 @@ std::string_view name_of(const std::array<std::string_view, N>& names, Enum valu
   return names.at(static_cast<std::size_t>(value));
 }
 
-constexpr std::array<std::string_view, 3> kVerdicts = {"proven", "likely", "info"};
 constexpr std::array<std::string_view, 3> kEvidence = {"overlap", "broken_lock", "value_change"};
-constexpr std::array<std::string_view, 3> kAccesses = {"read", "write", "update"};
 constexpr std::array<std::string_view, 7> kKinds = {"plain",        "volatile", "atomic", "lock",
                                                     "thread_local", "constant", "unknown"};
 
@@ -52,7 +50,7 @@ json site_json(const detect::RaceSite& site) {
                    {"binary", text_or_null(site.code.binary)},
                    {"address", fmt::format("{:#x}", site.code.address)},
                    {"instruction", text_or_null(site.instruction)},
-                   {"access", name_of(kAccesses, site.mode)},
+                   {"access", name_of(symbols::kAccessModeNames, site.mode)},
                    {"atomic", site.atomic},
                    {"width", site.width_bytes},
                    {"thread", site.tid},
@@ -146,7 +144,7 @@ json drops_json(const std::vector<std::uint64_t>& drops) {
 
 json race_finding_json(const detect::RaceFinding& finding) {
   json document = {{"id", detect::race_id(finding)},
-                   {"verdict", name_of(kVerdicts, finding.verdict)},
+                   {"verdict", name_of(detect::kVerdictNames, finding.verdict)},
                    {"kind", "data_race"},
                    {"evidence", name_of(kEvidence, finding.evidence)},
                    {"because", finding.because},
@@ -194,8 +192,8 @@ json watch_json(const WatchView& watch) {
                    {"guards", json::array()}};
   for (const GuardWatchView& guard : watch.guards) {
     json races = json::object();
-    for (std::size_t i = 0; i < kVerdicts.size(); ++i) {
-      races[std::string(kVerdicts.at(i))] = guard.races.found.at(i);
+    for (std::size_t i = 0; i < detect::kVerdictNames.size(); ++i) {
+      races[std::string(detect::kVerdictNames.at(i))] = guard.races.found.at(i);
     }
     document["guards"].push_back({{"guard", guard.guard},
                                   {"processes", guard.processes},

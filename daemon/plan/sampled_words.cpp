@@ -3,17 +3,18 @@
 
 #include <algorithm>
 
+#include "raceguard/clock.h"
+
 namespace raceguard::plan {
 namespace {
 
-constexpr std::int64_t kMs = 1'000'000;
 constexpr std::uint64_t kWord = 8;
-constexpr std::uint64_t kWordsOfOne = 8;           // of one wide access
-constexpr std::int64_t kOtherPeriodNs = 25 * kMs;  // 40 a second, a quarter of what four registers can look at
+constexpr std::uint64_t kWordsOfOne = 8;                // of one wide access
+constexpr std::int64_t kOtherPeriodNs = 25 * kNsPerMs;  // 40 a second, a quarter of what four registers can look at
 constexpr std::int64_t kOtherBurst = 8;
-constexpr std::int64_t kAgainNs = 2'000 * kMs;  // a word that is still touched is offered again
-constexpr std::int64_t kForgetNs = 10'000 * kMs;
-constexpr std::int64_t kClearPeriodNs = 1'000 * kMs;  // it walks over all
+constexpr std::int64_t kAgainNs = 2'000 * kNsPerMs;  // a word that is still touched is offered again
+constexpr std::int64_t kForgetNs = 10'000 * kNsPerMs;
+constexpr std::int64_t kClearPeriodNs = 1'000 * kNsPerMs;  // it walks over all
 
 }  // namespace
 

@@ -3,10 +3,11 @@
 
 #include <algorithm>
 
+#include "raceguard/clock.h"
+
 namespace raceguard::plan {
 namespace {
 
-constexpr std::int64_t kMs = 1'000'000;
 constexpr unsigned kMostDoublings = 5;
 
 std::int64_t doubled(std::int64_t rest_ns, unsigned times) { return rest_ns << std::min(times, kMostDoublings); }
@@ -23,21 +24,21 @@ bool is_written(const WatchCandidate& candidate, const WatchOutcome& outcome) {
 // How long an address rests after a visit; longer each time that the same came out.
 std::int64_t rest_ns(const WatchCandidate& candidate, const WatchOutcome& outcome, unsigned fruitless) {
   if (outcome.failed) {
-    return doubled(5'000 * kMs, fruitless);
+    return doubled(5'000 * kNsPerMs, fruitless);
   }
   if (outcome.proven) {
-    return doubled(1'000 * kMs, fruitless);  // other pairs of sites may race there too
+    return doubled(1'000 * kNsPerMs, fruitless);  // other pairs of sites may race there too
   }
   if (outcome.harmless) {
-    return doubled(5'000 * kMs, fruitless);
+    return doubled(5'000 * kNsPerMs, fruitless);
   }
   if (outcome.threads >= 2 && is_written(candidate, outcome)) {
-    return fruitless < 3 ? 0 : doubled(500 * kMs, fruitless - 3);  // dozens of holds each, and nobody came
+    return fruitless < 3 ? 0 : doubled(500 * kNsPerMs, fruitless - 3);  // dozens of holds each, and nobody came
   }
   if (named(candidate)) {
-    return doubled(20 * kMs, fruitless);
+    return doubled(20 * kNsPerMs, fruitless);
   }
-  return doubled(outcome.hits > 0 ? 2'000 * kMs : 1'000 * kMs, fruitless);
+  return doubled(outcome.hits > 0 ? 2'000 * kNsPerMs : 1'000 * kNsPerMs, fruitless);
 }
 
 }  // namespace
@@ -171,12 +172,12 @@ std::int64_t WatchRotation::dwell_ns(const WatchCandidate& candidate, const Watc
     return 0;
   }
   if (so_far.hits == 0) {
-    return (named(candidate) ? 200 : 25) * kMs;
+    return (named(candidate) ? 200 : 25) * kNsPerMs;
   }
   if (so_far.threads < 2) {
-    return (named(candidate) ? 400 : 60) * kMs;
+    return (named(candidate) ? 400 : 60) * kNsPerMs;
   }
-  return so_far.harmless || !is_written(candidate, so_far) ? 100 * kMs : 500 * kMs;
+  return so_far.harmless || !is_written(candidate, so_far) ? 100 * kNsPerMs : 500 * kNsPerMs;
 }
 
 RotationCoverage WatchRotation::coverage() const { return coverage_; }

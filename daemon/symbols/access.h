@@ -2,10 +2,12 @@
 // Which instruction touched memory, and how: what a watchpoint's hit does not say. Zydis stays behind this header.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/symbols/elf_file.h"
@@ -13,6 +15,7 @@
 namespace raceguard::symbols {
 
 enum class AccessMode { kRead, kWrite, kUpdate };  // kUpdate: one instruction reads and writes
+inline constexpr std::array<std::string_view, 3> kAccessModeNames{"read", "write", "update"};  // by AccessMode
 
 // base + index * scale + displacement, by DWARF register numbers (rg_record_access.registers); -1: none.
 struct EffectiveAddress {

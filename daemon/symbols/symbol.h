@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace raceguard::symbols {
@@ -65,6 +66,9 @@ struct InlinedCall {
   std::string function;  // demangled
   std::optional<SourceLine> source;
 };
+
+// The last part of a path.
+[[nodiscard]] inline std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 // A code address made readable.
 struct CodeSite {

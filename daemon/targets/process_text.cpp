@@ -90,14 +90,17 @@ std::optional<StatText> parse_stat(std::string_view text) {
   }
   const auto parent = parse_number<pid_t>(fields[4]);
   const auto flags = parse_number<std::uint64_t>(fields[9]);
+  const auto user = parse_number<std::uint64_t>(fields[14]);
+  const auto system = parse_number<std::uint64_t>(fields[15]);
   const auto start = parse_number<std::uint64_t>(fields[kStartTimeField]);
-  if (fields[3].size() != 1 || !parent || !flags || !start) {
+  if (fields[3].size() != 1 || !parent || !flags || !user || !system || !start) {
     return std::nullopt;
   }
   return StatText{.comm = std::string(text.substr(open + 1, close - open - 1)),
                   .state = fields[3][0],
                   .parent_pid = *parent,
                   .flags = *flags,
+                  .cpu_ticks = *user + *system,
                   .start_ticks = *start};
 }
 

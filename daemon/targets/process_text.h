@@ -18,6 +18,7 @@ struct StatText {
   char state = 0;
   pid_t parent_pid = 0;
   std::uint64_t flags = 0;
+  std::uint64_t cpu_ticks = 0;  // user and system time
   std::uint64_t start_ticks = 0;
 };
 

@@ -16,6 +16,7 @@ TEST(Stat, CommMayHoldSpacesParenthesesAndNewlines) {
   EXPECT_EQ(stat->state, 'R');
   EXPECT_EQ(stat->parent_pid, 7);
   EXPECT_EQ(stat->flags, 4194304U);
+  EXPECT_EQ(stat->cpu_ticks, 5U + 6U);
   EXPECT_EQ(stat->start_ticks, 99887766U);
 }
 

@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Instructions that access memory; access_test.cpp says what is expected at each ip. The labels are functions' symbols
  * only so that the test can find the addresses in the unstripped build; the code is held together by the frame table. */
-	.data
-	.globl cell
-	.type cell, @object
-	.size cell, 64
-	.balign 64
-cell:	.zero 64
-	.text
-.macro function name
-	.globl \name
-	.type \name, @function
-	.balign 16
-\name:
-	.cfi_startproc
-.endm
-.macro done name
-	.cfi_endproc
-	.size \name, . - \name
-.endm
+#include "functions_on_cell.inc"
 
 function writes_behind_endbr
 	endbr64

@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Code to be followed from each function's start; touched_address_test.cpp says what it touches. */
-	.data
-	.globl cell
-	.type cell, @object
-	.size cell, 64
-	.balign 64
-cell:	.zero 64
-	.text
-.macro function name
-	.globl \name
-	.type \name, @function
-	.balign 16
-\name:
-	.cfi_startproc
-.endm
-.macro done name
-	.cfi_endproc
-	.size \name, . - \name
-.endm
+#include "functions_on_cell.inc"
 
 function by_register
 	mov 8(%rdi,%rsi,4), %eax
