@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <ctime>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -138,6 +139,7 @@ bool has_proven(const app::RaceWatch& races, const detect::Suppressions& suppres
 Result<std::string> run(Recording& recording, const RecordOptions& options, const Clock& clock) {
   const std::int64_t end_ns = clock.monotonic_ns() + options.duration_ns;
   std::int64_t next_progress_ns = 0;
+  std::uint64_t races_seen = 0;
   Progress progress;
   while (ended_by_user == 0) {
     const std::int64_t now_ns = clock.monotonic_ns();
@@ -154,7 +156,10 @@ Result<std::string> run(Recording& recording, const RecordOptions& options, cons
       next_progress_ns = now_ns + kProgressPeriodNs;
       progress.show(recording.races(), end_ns - now_ns);
     }
-    if (options.until_proven && has_proven(recording.races(), options.suppressions)) {
+    // The findings are copied with their stacks: only when a race was seen again.
+    const std::uint64_t races = recording.races().judged().races;
+    if (options.until_proven && std::exchange(races_seen, races) != races &&
+        has_proven(recording.races(), options.suppressions)) {
       return std::string("ended at the first proven race, as asked");
     }
     const timespec pause{.tv_sec = 0, .tv_nsec = kStepNs};

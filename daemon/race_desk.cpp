@@ -281,9 +281,6 @@ exporting::WatchView RaceDesk::view() const {
   return view;
 }
 
-void RaceDesk::add_drops(std::vector<std::uint64_t>& drops) const {
-  drops.resize(std::max(drops.size(), state_.drops.size()));
-  std::transform(state_.drops.begin(), state_.drops.end(), drops.begin(), drops.begin(), std::plus<>());
-}
+void RaceDesk::add_drops(std::vector<std::uint64_t>& drops) const { app::add_drops(drops, state_.drops); }
 
 }  // namespace raceguard::app

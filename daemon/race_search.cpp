@@ -42,11 +42,6 @@ void add_coverage(plan::RotationCoverage& to, const plan::RotationCoverage& more
   to.visited_bytes += more.visited_bytes;
 }
 
-void add_drops(std::vector<std::uint64_t>& to, const std::vector<std::uint64_t>& more) {
-  to.resize(std::max(to.size(), more.size()));
-  std::transform(more.begin(), more.end(), to.begin(), to.begin(), std::plus<>());
-}
-
 void add_note(std::vector<std::string>& notes, const std::string& note) {
   if (!note.empty() && std::find(notes.begin(), notes.end(), note) == notes.end()) {
     notes.push_back(note);
@@ -54,6 +49,11 @@ void add_note(std::vector<std::string>& notes, const std::string& note) {
 }
 
 }  // namespace
+
+void add_drops(std::vector<std::uint64_t>& to, const std::vector<std::uint64_t>& more) {
+  to.resize(std::max(to.size(), more.size()));
+  std::transform(more.begin(), more.end(), to.begin(), to.begin(), std::plus<>());
+}
 
 void RaceSearch::set_work(SearchWork work) {
   const std::int64_t now_ns = clock_.monotonic_ns();
@@ -287,7 +287,7 @@ std::map<targets::ProcessId, ProcessFindings> RaceSearch::take_findings() {
 }
 
 void RaceSearch::add_cost(SearchState& to, const Entry& entry) const {
-  const detect::RaceCost cost = entry.watch->cost();
+  const detect::RaceCost& cost = entry.watch->counted();
   to.hits += cost.hits;
   to.holds += cost.holds;
   to.samples += cost.samples;

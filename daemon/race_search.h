@@ -42,6 +42,9 @@ struct GuardSearch {
   std::vector<std::string> notes;
 };
 
+// By enum rg_drop_reason.
+void add_drops(std::vector<std::uint64_t>& to, const std::vector<std::uint64_t>& more);
+
 // How it stands; sums are since the start.
 struct SearchState {
   std::string trouble;  // why nothing can be watched; empty: it can, or nothing has to be

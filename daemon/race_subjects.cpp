@@ -49,7 +49,7 @@ void append(std::vector<plan::WatchCandidate>& to, std::vector<plan::WatchCandid
 }  // namespace
 
 bool RaceSubjects::is_system_library(const std::string& path) {
-  const std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
+  const std::string_view name = symbols::file_name(path);
   constexpr std::array<std::string_view, 6> kPrefixes = {"libc.so", "libc-",      "ld-linux",
                                                          "ld-2.",   "libpthread", "libstdc++"};
   return std::any_of(kPrefixes.begin(), kPrefixes.end(), [name](std::string_view p) { return name.starts_with(p); });

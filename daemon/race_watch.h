@@ -74,7 +74,9 @@ class RaceWatch {
   [[nodiscard]] std::vector<detect::RaceFinding> findings() const;
   [[nodiscard]] const detect::RaceJudgeCounters& judged() const { return judge_.counters(); }
   [[nodiscard]] plan::RotationCoverage coverage() const { return rotation_.coverage(); }
-  [[nodiscard]] detect::RaceCost cost() const;
+  [[nodiscard]] detect::RaceCost cost() const;  // reads /proc/PID/stat
+  // The counts of cost() alone.
+  [[nodiscard]] const detect::RaceCost& counted() const { return cost_; }
   [[nodiscard]] detect::SamplerFigures sampled() const;
   // What a reader of the findings must know: too few registers, one CPU, no types.
   [[nodiscard]] std::vector<std::string> notes() const;
@@ -105,6 +107,7 @@ class RaceWatch {
   [[nodiscard]] Result<void> drain();
   void charge(Slot& slot, const rg_watch_figures& now);
   [[nodiscard]] Result<void> step_slot(unsigned index, std::int64_t now_ns);
+  void note(Slot& slot, const std::vector<kernel::AccessSiteReading>& sites) const;
   [[nodiscard]] Result<void> look(Slot& slot, std::int64_t now_ns);
   [[nodiscard]] Result<void> arm(unsigned index, std::int64_t now_ns);
   [[nodiscard]] Result<void> give_back(unsigned index, std::int64_t now_ns);

@@ -149,12 +149,15 @@ int Attachment::ring_epoll_fd() const { return impl_->ring->epoll_fd(); }
 
 Result<std::vector<FunctionReading>> Attachment::read_functions() const { return impl_->functions.read(); }
 
-Result<std::vector<LockReading>> Attachment::read_locks() const {
-  auto entries = read_hash<rg_lock_key, rg_lock_counters>(impl_->fd(impl_->maps().rg_locks), "rg_locks");
+namespace {
+
+template <typename Reading, typename Key, typename Value>
+Result<std::vector<Reading>> readings_of(int map, const char* name) {
+  auto entries = read_hash<Key, Value>(map, name);
   if (!entries) {
     return fail(std::move(entries).error());
   }
-  std::vector<LockReading> readings;
+  std::vector<Reading> readings;
   readings.reserve(entries->size());
   for (const auto& entry : *entries) {
     readings.push_back({entry.key, entry.value});
@@ -162,17 +165,14 @@ Result<std::vector<LockReading>> Attachment::read_locks() const {
   return readings;
 }
 
+}  // namespace
+
+Result<std::vector<LockReading>> Attachment::read_locks() const {
+  return readings_of<LockReading, rg_lock_key, rg_lock_counters>(impl_->fd(impl_->maps().rg_locks), "rg_locks");
+}
+
 Result<std::vector<ObjectReading>> Attachment::read_objects() const {
-  auto entries = read_hash<rg_object_key, rg_object>(impl_->fd(impl_->maps().rg_objects), "rg_objects");
-  if (!entries) {
-    return fail(std::move(entries).error());
-  }
-  std::vector<ObjectReading> readings;
-  readings.reserve(entries->size());
-  for (const auto& entry : *entries) {
-    readings.push_back({entry.key, entry.value});
-  }
-  return readings;
+  return readings_of<ObjectReading, rg_object_key, rg_object>(impl_->fd(impl_->maps().rg_objects), "rg_objects");
 }
 
 Result<std::vector<std::uint64_t>> Attachment::read_drops() const {

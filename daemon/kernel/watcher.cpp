@@ -287,10 +287,18 @@ Result<void> Watcher::tell_access_mode(const rg_access_site_key& site, rg_access
 
 namespace {
 
+template <typename Key>
+Result<void> remove(const bpf_map* map, const Key& key) {
+  if (const int status = bpf_map_delete_elem(bpf_map__fd(map), &key); status != 0 && status != -ENOENT) {
+    return fail(map_error("remove an entry from", bpf_map__name(map), -status));
+  }
+  return {};
+}
+
+// Removes the order's entries from `map`, and those of the same keys from `twin`, if there is one.
 template <typename Key, typename Value>
-Result<void> forget_generation(const bpf_map* map, std::uint64_t generation) {
-  const int fd = bpf_map__fd(map);
-  const auto all = read_hash<Key, Value>(fd, bpf_map__name(map));
+Result<void> forget_generation(const bpf_map* map, std::uint64_t generation, const bpf_map* twin = nullptr) {
+  const auto all = read_hash<Key, Value>(bpf_map__fd(map), bpf_map__name(map));
   if (!all) {
     return fail(all.error());
   }
@@ -298,8 +306,12 @@ Result<void> forget_generation(const bpf_map* map, std::uint64_t generation) {
     if (entry.key.generation != generation) {
       continue;
     }
-    if (const int status = bpf_map_delete_elem(fd, &entry.key); status != 0 && status != -ENOENT) {
-      return fail(map_error("remove an entry from", bpf_map__name(map), -status));
+    auto removed = remove(map, entry.key);
+    if (removed && twin != nullptr) {
+      removed = remove(twin, entry.key);
+    }
+    if (!removed) {
+      return removed;
     }
   }
   return {};
@@ -309,8 +321,8 @@ Result<void> forget_generation(const bpf_map* map, std::uint64_t generation) {
 
 Result<void> Watcher::forget_sites(std::uint64_t generation) {
   const auto& maps = impl_->object->maps;
-  return forget_generation<rg_access_site_key, rg_access_site>(maps.rg_access_sites, generation)
-      .and_then([&] { return forget_generation<rg_access_site_key, rg_u32>(maps.rg_access_modes, generation); })
+  // A mode is told of a site that is there.
+  return forget_generation<rg_access_site_key, rg_access_site>(maps.rg_access_sites, generation, maps.rg_access_modes)
       .and_then([&] { return forget_generation<rg_access_pair_key, rg_u64>(maps.rg_access_pairs, generation); });
 }
 
