@@ -6,6 +6,7 @@ condition until a deadline, and fails with the condition's last value and the da
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import struct
@@ -43,6 +44,12 @@ class CommandFailed(Exception):
     pass
 
 
+def marked_lines(name):
+    """The lines of a racy program of tests/programs that its source marks as those of the race."""
+    source = next((SOURCE / "tests/programs/racy").glob(f"{name}.*"))
+    return {number for number, line in enumerate(source.read_text().splitlines(), 1) if re.search(r"race:\d", line)}
+
+
 class Program:
     """A child process whose output goes to a file."""
 
@@ -53,6 +60,12 @@ class Program:
                 [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})}, cwd=directory)
         self.pid = self.process.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end(60)
 
     def text(self):
         return self.output.read_text(errors="replace")

@@ -4,14 +4,13 @@
 import json
 import os
 import pathlib
-import re
 import signal
 import socket
 import subprocess
 import unittest
 import urllib.request
 
-from harness import BIN, BUILD, SOURCE, EndToEnd, copy_program
+from harness import BIN, BUILD, SOURCE, EndToEnd, copy_program, marked_lines
 
 PROGRAMS = BUILD / "tests/programs"
 
@@ -50,10 +49,6 @@ policies:
         return [each for each in daemon.ctl("findings")["findings"]
                 if each["kind"] == "data_race" and each["verdict"] == verdict]
 
-    def marked_lines(self, program):
-        source = next((SOURCE / "tests/programs/racy").glob(f"{program}.*"))
-        return {number for number, line in enumerate(source.read_text().splitlines(), 1) if re.search(r"race:\d", line)}
-
     def records(self, daemon, kind):
         lines = [json.loads(line) for line in daemon.evidence.read_text().splitlines()]
         return [line["data"] for line in lines if line["kind"] == kind]
@@ -77,7 +72,7 @@ policies:
         self.assertEqual((race["variable"]["name"], race["guard"], race["pid"]), ("counter", "racy", racer.pid))
         self.assertEqual(len(race["sites"]), 2)
         for site in race["sites"]:
-            self.assertIn(site["line"], self.marked_lines("counter"))
+            self.assertIn(site["line"], marked_lines("counter"))
         self.await_that("the switch opens", lambda: daemon.switch("careful")["applied_state"] == "open", 10, daemon)
         self.assertIn("proven", daemon.switch("careful")["reason"])
 

@@ -4,7 +4,6 @@
 import json
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import tempfile
@@ -12,7 +11,7 @@ import unittest
 
 import jsonschema
 
-from harness import BIN, BUILD, SLOWNESS, SOURCE
+from harness import BIN, BUILD, SLOWNESS, SOURCE, marked_lines
 
 PROGRAMS = BUILD / "tests/programs"
 SCHEMA = json.loads((SOURCE / "docs/schema/race-report.schema.json").read_text())
@@ -44,11 +43,6 @@ class Record(unittest.TestCase):
         return subprocess.run([BIN / "raceguardctl", "record", "-p", str(pid), f"--duration={duration}", *arguments],
                               capture_output=True, text=True, timeout=60 * SLOWNESS, check=False)
 
-    def lines_of_race(self, name):
-        """The lines that the source marks."""
-        source = next((SOURCE / "tests/programs/racy").glob(f"{name}.*"))
-        return {number for number, line in enumerate(source.read_text().splitlines(), 1) if re.search(r"race:\d", line)}
-
     def test_json_follows_its_schema_and_names_both_lines(self):
         done = self.record(self.start("racy/counter.O2-g").pid, "--until-proven", "-o", "json")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -59,7 +53,7 @@ class Record(unittest.TestCase):
         self.assertEqual(proven[0]["variable"]["name"], "counter")
         self.assertEqual(len(proven[0]["sites"]), 2)
         for site in proven[0]["sites"]:
-            self.assertIn(site["line"], self.lines_of_race("counter"))
+            self.assertIn(site["line"], marked_lines("counter"))
         self.assertNotEqual(proven[0]["sites"][0]["thread"], proven[0]["sites"][1]["thread"])
         self.assertGreater(report["cost"]["holds"], 0)
         self.assertGreater(report["coverage"]["watched"], 0)

@@ -71,12 +71,14 @@ def examine(program, build, chosen, deadline):
     if not binary.exists():
         missing = recording.Recording(None, 0, f"{binary} is not built", "")
         return judgement.Judgement(judgement.Cell.NO_REPORT, False, missing.output), missing
-    for tries_left in reversed(range(chosen.tries)):
-        verdict, done = record(program, build, binary, chosen)
-        if verdict.cell != judgement.Cell.NOTHING or verdict.good or not tries_left:
-            return verdict, done
+    verdict, done = record(program, build, binary, chosen)
+    for _ in range(chosen.tries - 1):
+        if verdict.cell != judgement.Cell.NOTHING or verdict.good:
+            break
         print(f"again: nothing was found in {program.name}.{build} within {done.seconds:.0f} s, load average {os.getloadavg()[0]:.1f}",
               flush=True)
+        verdict, done = record(program, build, binary, chosen)
+    return verdict, done
 
 
 def record(program, build, binary, chosen):

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures as they are kept: docs/overhead.json, and between two markers of docs/overhead.md the tables made of it."""
-import dataclasses
 import json
 
 BEGIN = "<!-- figures: written by tests/bench/overhead from overhead.json; edit outside of the markers only -->"
@@ -10,7 +9,7 @@ SAME_MACHINE = ("kernel", "cpu", "cpus", "memory_gib", "virtualised")
 
 
 def merged(json_file, machine, order, sections):
-    """What is in the file already, with the new sections in place of the old ones."""
+    """What is in the file already, with the new sections (dictionaries) in place of the old ones."""
     kept = {}
     if json_file.exists():
         before = json.loads(json_file.read_text())
@@ -18,7 +17,7 @@ def merged(json_file, machine, order, sections):
             kept = {section["key"]: section for section in before["sections"]}
         else:
             print(f"{json_file} is of another machine: its other sections are left out")
-    kept.update({section.key: dataclasses.asdict(section) for section in sections})
+    kept.update({section["key"]: section for section in sections})
     return {"machine": machine, "sections": [kept[key] for key in order if key in kept]}
 
 

@@ -3,11 +3,10 @@
 import json
 import statistics
 
-from overhead_rows.document import SAME_MACHINE, machine_text, put_between
+from overhead_rows.document import END, machine_text, put_between
 from race_proof_rows import plot
 
 BEGIN = "<!-- figures: written by tests/bench/race_proof from race-proof.json; edit outside of the markers only -->"
-END = "<!-- end of figures -->"
 TITLES = {
     "rate": "Time to proof against the rate of access",
     "throughput": "What being recorded costs",
@@ -15,19 +14,6 @@ TITLES = {
     "peers": "Helgrind, DRD and ThreadSanitizer on the same programs",
 }
 TOOLS = ("ThreadSanitizer", "Helgrind", "DRD")
-
-
-def merged(json_file, machine, order, sections):
-    """What is in the file already, with the new sections in place of the old ones."""
-    kept = {}
-    if json_file.exists():
-        before = json.loads(json_file.read_text())
-        if all(before["machine"][key] == machine[key] for key in SAME_MACHINE):
-            kept = {section["key"]: section for section in before["sections"]}
-        else:
-            print(f"{json_file} is of another machine: its other sections are left out")
-    kept.update({section["key"]: section for section in sections})
-    return {"machine": machine, "sections": [kept[key] for key in order if key in kept]}
 
 
 def seconds_text(seconds):

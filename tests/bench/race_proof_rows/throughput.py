@@ -2,7 +2,6 @@
 """What being recorded costs: windows with and without record, in turns. A program that touches the racy variable 100,000
 times a second from each of two threads and computes in between, by its accesses a second; and MariaDB under sysbench, by
 its own count of queries."""
-import contextlib
 import statistics
 import time
 
@@ -45,21 +44,12 @@ def queries(server, seconds):
     return (server.counters()["Questions"] - begin) / (time.monotonic() - start)
 
 
-@contextlib.contextmanager
-def ended(program):
-    try:
-        yield program
-    finally:
-        program.process.terminate()
-        program.process.wait(60)
-
-
 def mariadb_ratios(chosen, scratch, pairs):
     ctl = chosen.build / "bin/raceguardctl"
     ratios = []
-    with ended(MariaDb(scratch)) as server:
+    with MariaDb(scratch) as server:
         server.prepare()
-        with ended(Program("sysbench", server.load((pairs + 1) * WINDOW_SECONDS * 5), scratch)):
+        with Program("sysbench", server.load((pairs + 1) * WINDOW_SECONDS * 5), scratch):
             queries(server, WINDOW_SECONDS)
             for turn in range(pairs):
                 without = queries(server, WINDOW_SECONDS)

@@ -2,7 +2,6 @@
 """Servers by name: SERVERS[name](sources, scratch) is a context with `pid` and load(seconds)."""
 import contextlib
 import socket
-import subprocess
 import sys
 import time
 
@@ -11,16 +10,6 @@ from mariadb import MariaDb, free_port
 from real_servers import build
 
 LISTEN = "127.0.0.1"
-
-
-@contextlib.contextmanager
-def started(name, command, scratch):
-    program = Program(name, command, scratch)
-    try:
-        yield program
-    finally:
-        program.process.terminate()
-        program.process.wait(30)
 
 
 def await_port(port, program):
@@ -42,7 +31,7 @@ class Server:
 
     @contextlib.contextmanager
     def load(self, seconds):
-        with started("load", self.loader(seconds), self.scratch) as load:
+        with Program("load", self.loader(seconds), self.scratch) as load:
             yield load
             if not load.alive() and load.process.returncode != 0:
                 raise RuntimeError(f"the load failed: {load.text()}")
@@ -52,7 +41,7 @@ class Server:
 def memcached(sources, scratch):
     binary, port = build.memcached(sources), free_port()
     command = [binary, "-u", "root", "-l", LISTEN, "-p", port, "-t", "4", "-m", "64"]
-    with started("memcached", command, scratch) as program:
+    with Program("memcached", command, scratch) as program:
         await_port(port, program)
         yield Server(program, scratch, lambda seconds: [
             sys.executable, "-B", build.HERE / "memcached_load.py", port, seconds, "4"])
@@ -63,7 +52,7 @@ def redis(sources, scratch):
     binary, port = build.redis(sources), free_port()
     command = [binary, "--bind", LISTEN, "--port", port, "--save", "", "--io-threads", "3", "--io-threads-do-reads", "yes",
                "--dir", scratch]
-    with started("redis", command, scratch) as program:
+    with Program("redis", command, scratch) as program:
         await_port(port, program)
         # Without pipelining; -l: until it is ended. Threads take part from four waiting clients on.
         yield Server(program, scratch, lambda seconds: [
@@ -89,7 +78,7 @@ def nginx(sources, scratch):
     (scratch / "www/page").write_bytes(b"x" * 200_000)
     configuration = scratch / "nginx.conf"
     configuration.write_text(NGINX.format(scratch=scratch, listen=LISTEN, port=port))
-    with started("nginx", [binary, "-c", configuration, "-e", scratch / "error.log"], scratch) as program:
+    with Program("nginx", [binary, "-c", configuration, "-e", scratch / "error.log"], scratch) as program:
         await_port(port, program)
         yield Server(program, scratch, lambda seconds: [
             "ab", "-q", "-r", "-c", "16", "-t", str(int(seconds)), "-n", "100000000", f"http://{LISTEN}:{port}/page"])
@@ -97,13 +86,9 @@ def nginx(sources, scratch):
 
 @contextlib.contextmanager
 def mariadb(_, scratch):
-    server = MariaDb(scratch)
-    try:
+    with MariaDb(scratch) as server:
         server.prepare()
         yield Server(server, scratch, lambda seconds: server.load(int(seconds)))
-    finally:
-        server.process.terminate()
-        server.process.wait(60)
 
 
 SERVERS = {"mariadb": mariadb, "memcached": memcached, "redis": redis, "nginx": nginx}
