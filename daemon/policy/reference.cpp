@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/policy/reference.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "daemon/policy/key.h"

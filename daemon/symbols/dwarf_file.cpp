@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/symbols/dwarf_file.h"
 
+#include <algorithm>
+
 #include <elf.h>
 #include <fmt/format.h>
 

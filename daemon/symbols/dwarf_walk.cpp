@@ -3,6 +3,7 @@
 
 #include <dwarf.h>
 
+#include <cstdint>
 #include <unordered_map>
 
 #include "daemon/symbols/demangle.h"
