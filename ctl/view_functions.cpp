@@ -14,7 +14,8 @@ std::string functions_text(const Doc& document, const Style& style) {
                {"P99", Align::kRight},
                {"MAX", Align::kRight},
                {"SLOW", Align::kRight},
-               {"ERRORS", Align::kRight},
+               {"FAIL", Align::kRight},
+               {"COST", Align::kRight},
                {"GUARD"},
                {"PROBE", Align::kLeft, Shrink::kMiddle}},
               style);
@@ -27,7 +28,7 @@ std::string functions_text(const Doc& document, const Style& style) {
                count(each.number("in_flight")), quantile(time, "p50"), quantile(time, "p99"),
                duration(time.number("max")),
                probe.has("slow_threshold_seconds") ? percent(each.number("slow_ratio")) : "-",
-               percent(each.number("error_ratio")), each.text("guard"),
+               percent(each.number("error_ratio")), percent(each.at("probe_cost").number("share")), each.text("guard"),
                watched ? fmt::format("+{:#x} {}", static_cast<unsigned long>(probe.number("site_offset")),
                                      measured_name(probe.text("kind")))
                        : "none"});
@@ -39,7 +40,7 @@ std::string functions_text(const Doc& document, const Style& style) {
     text +=
         fmt::format("the {} of {} with the most total time; --limit N shows more\n", functions.size(), count(total));
   }
-  return text;
+  return text + exemption_lines(document, document.list("exemptions"), style);
 }
 
 }  // namespace raceguard::ctl

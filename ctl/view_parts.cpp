@@ -73,6 +73,18 @@ std::string short_function(const std::string& function) {
   return function;
 }
 
+std::string exemption_lines(const Doc& document, const std::vector<Doc>& exemptions, const Style& style) {
+  std::string text;
+  for (const Doc& each : exemptions) {
+    const bool on_trial = each.text("state") == "trial";
+    text += wrap(fmt::format("{}: {} of {}: {}; {} {}", on_trial ? "on trial" : "exempt",
+                             short_function(each.text("symbol")), each.text("guard"), each.text("reason"),
+                             on_trial ? "judged at" : "tried again at", clock_of(document, each, "next_change")),
+                 style.width, 0);
+  }
+  return text;
+}
+
 std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace raceguard::ctl

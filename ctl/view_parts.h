@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "ctl/document.h"
 #include "ctl/text.h"
@@ -28,6 +29,8 @@ namespace raceguard::ctl {
 [[nodiscard]] std::string clock_of(const Doc& document, const Doc& member, const char* key);
 // "void ns::f<int>(Foo const&)" -> "ns::f<int>": arguments make a table unreadable; -o json has them
 [[nodiscard]] std::string short_function(const std::string& function);
+// Functions that are not probed because of what that cost, a paragraph each.
+[[nodiscard]] std::string exemption_lines(const Doc& document, const std::vector<Doc>& exemptions, const Style& style);
 [[nodiscard]] std::string file_name(const std::string& path);
 
 }  // namespace raceguard::ctl

@@ -55,6 +55,20 @@ std::string watch_lines(const Doc& watch, const Style& style) {
   return text;
 }
 
+std::string budget_lines(const Doc& document, const Style& style) {
+  const Doc budget = document.at("budget");
+  std::string text;
+  for (const Doc& guard : budget.list("guards")) {
+    text += line(text.empty() ? "budget" : "",
+                 fmt::format("{}: probes take {} of its CPU time, {} allowed", guard.text("guard"),
+                             percent(guard.number("share")), percent(guard.number("limit"))));
+  }
+  if (budget.at("fuse").flag("open")) {
+    text += line("fuse", style.paint("open, no function is probed: ", Tone::kBad) + budget.at("fuse").text("reason"));
+  }
+  return text + exemption_lines(document, budget.list("exemptions"), style);
+}
+
 std::string evidence_line(const Doc& evidence, const Style& style) {
   std::string text = plural(evidence.number("records"), "record");
   if (const double pending = evidence.number("pending"); pending > 0) {
@@ -97,6 +111,7 @@ std::string status_text(const Doc& document, const Style& style) {
                                    duration(document.at("loop").number("longest_tick_seconds"))));
   text += line("kernel", document.at("kernel").flag("uprobe_multi") ? "probes by uprobe_multi"
                                                                     : "probes by single perf events (no uprobe_multi)");
+  text += budget_lines(document, style);
   text += watch_lines(document.at("watch"), style);
   for (const Doc& omission : document.list("omissions")) {
     text += wrap(fmt::format("not watched: {} of {}: {}", omission.text("what"), omission.text("guard"),

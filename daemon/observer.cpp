@@ -60,13 +60,14 @@ Result<void> Observer::drain(kernel::Attachment& attachment,
 }
 
 Result<void> Observer::read(kernel::Attachment& attachment, std::int64_t now_ns) {
-  const auto functions = attachment.read_functions();
+  auto functions = attachment.read_functions();
   if (!functions) {
     return fail(functions.error());
   }
+  readings_ = std::move(*functions);
   std::vector<detect::FunctionInput> function_inputs;
-  function_inputs.reserve(functions->size());
-  for (const kernel::FunctionReading& reading : *functions) {
+  function_inputs.reserve(readings_.size());
+  for (const kernel::FunctionReading& reading : readings_) {
     function_inputs.push_back({.function_id = reading.function_id, .counters = reading.sum});
   }
   functions_.update(now_ns, function_inputs);

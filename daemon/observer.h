@@ -38,6 +38,8 @@ class Observer {
   // The tick's findings; those that are new, for the log.
   std::vector<detect::Finding> judge(std::int64_t now_ns, std::int64_t realtime_ns);
 
+  // As the kernel counted them, at the last read().
+  [[nodiscard]] const std::vector<kernel::FunctionReading>& function_readings() const { return readings_; }
   [[nodiscard]] detect::SwitchSums sums(const detect::SwitchFeed& feed) const;
   [[nodiscard]] const detect::FunctionTable& functions() const { return functions_; }
   [[nodiscard]] const detect::LockTable& locks() const { return locks_; }
@@ -55,6 +57,7 @@ class Observer {
   events::Decoder decoder_;
   detect::LockTable locks_;
   detect::FunctionTable functions_;
+  std::vector<kernel::FunctionReading> readings_;
   detect::FindingBook book_;
 };
 

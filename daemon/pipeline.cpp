@@ -12,6 +12,7 @@
 #include "daemon/control_request.h"
 #include "daemon/detect/race_name.h"
 #include "daemon/detect/site_text.h"
+#include "daemon/export/budget_json.h"
 #include "daemon/export/json_views.h"
 #include "daemon/export/race_views.h"
 #include "daemon/omission_text.h"
@@ -35,12 +36,13 @@ bool maps(const targets::Target& target, const plan::BinaryId& file) {
 }  // namespace
 
 Pipeline::Pipeline(policy::Policy policy, std::vector<std::filesystem::path> config, Prober& prober, SwitchDesk& desk,
-                   exporting::SnapshotSource& source, const Clock& clock)
+                   exporting::SnapshotSource& source, const Clock& clock, std::uint64_t seed)
     : policy_(std::move(policy)),
       config_(std::move(config)),
       prober_(prober),
       observer_(prober_.targets(), policy_.daemon.max_locks),
       races_(policy_, clock),
+      budget_(policy_, clock, seed),
       desk_(desk),
       source_(source),
       clock_(clock),
@@ -67,6 +69,7 @@ void Pipeline::follow(const ProbeChanges& changes) {
   observer_.follow(changes);
   if (changes.replanned) {
     races_.follow(prober_.targets(), prober_.plan());
+    budget_.follow(prober_.plan());
   }
   for (const pid_t pid : changes.forget_processes) {
     if (auto forgotten = prober_.attachment().forget_process(pid); !forgotten) {
@@ -90,6 +93,9 @@ void Pipeline::follow(const ProbeChanges& changes) {
 // Each once for a policy, however many processes it holds for: what differs between them is the pid in the text.
 void Pipeline::tell_omissions() {
   for (const plan::Omission& omission : prober_.plan().omissions) {
+    if (omission.code == ErrorCode::kBudgetExceeded) {
+      continue;  // told when it was decided, each time
+    }
     const std::string what = omission.what.substr(0, omission.what.find(" of pid "));
     if (told_omissions_.emplace(omission.guard, what, omission.code).second) {
       spdlog::warn("left out: {}", omission_text(policy_, omission));
@@ -119,6 +125,8 @@ void Pipeline::tick() {
   follow(prober_.update());
   if (auto read = observer_.read(prober_.attachment(), begin_ns); !read) {
     report("reading the kernel's counters", read.error());
+  } else {
+    charge(observer_.function_readings());
   }
   if (begin_ns >= next_expiry_ns_) {
     next_expiry_ns_ = begin_ns + kExpiryPeriodNs;
@@ -161,6 +169,28 @@ void Pipeline::look_for_races() {
   }
 }
 
+// Between slow ticks: a function that is called a million times a second must not wait for the next one.
+void Pipeline::govern() {
+  if (auto readings = prober_.attachment().read_functions()) {
+    charge(*readings);
+    desk_.flush_evidence();
+  } else {
+    report("reading the figures of functions", readings.error());
+  }
+}
+
+void Pipeline::charge(const std::vector<kernel::FunctionReading>& readings) {
+  const auto steps = budget_.tick(readings);
+  for (const breaker::BudgetStep& step : steps) {
+    spdlog::warn("{}", exporting::budget_step_text(step));
+    desk_.note("budget", exporting::budget_step_json(step));
+  }
+  if (!steps.empty()) {
+    prober_.leave_out(budget_.left_out());
+    follow(prober_.update());
+  }
+}
+
 void Pipeline::refresh() {
   if (changed_since_publish_) {
     publish();
@@ -193,6 +223,8 @@ Result<void> Pipeline::reload() {
     desk_.note("reload", {{"ok", false}, {"error", policy_error_}});
     return fail(loaded.error().to_error());
   }
+  budget_.reload(*loaded);
+  prober_.leave_out(budget_.left_out());
   auto changes = prober_.reload(*loaded);
   if (!changes) {
     ++reload_failures_;
@@ -310,6 +342,8 @@ void Pipeline::publish() {
   snapshot->uprobe_multi = prober_.attachment().uses_uprobe_multi();
   snapshot->targets = target_views();
   snapshot->functions = observer_.functions().figures();
+  budget_.add_costs(snapshot->functions);
+  snapshot->budget = budget_.view();
   snapshot->probes = prober_.plan().functions;
   snapshot->omissions = prober_.plan().omissions;
   snapshot->locks = observer_.locks().figures(kLocksPublished);

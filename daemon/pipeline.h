@@ -12,6 +12,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "daemon/budget_desk.h"
 #include "daemon/export/peer.h"
 #include "daemon/export/snapshot.h"
 #include "daemon/export/snapshot_source.h"
@@ -27,7 +28,7 @@ class Pipeline {
  public:
   // `config`: the files and directories that a reload reads again. The references must outlive the pipeline.
   Pipeline(policy::Policy policy, std::vector<std::filesystem::path> config, Prober& prober, SwitchDesk& desk,
-           exporting::SnapshotSource& source, const Clock& clock);
+           exporting::SnapshotSource& source, const Clock& clock, std::uint64_t seed);
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
@@ -37,6 +38,7 @@ class Pipeline {
   void drain();      // the ring has records
   void tick();       // daemon.tick: counters, judgement, decisions
   void heartbeat();  // daemon.heartbeat: the shared page
+  void govern();     // what the probes cost since the last time, and what follows
   void rescan();     // now and then: what events missed
 
   // Reads the policy again and swaps plans. A bad policy changes nothing.
@@ -55,6 +57,7 @@ class Pipeline {
   void follow(const ProbeChanges& changes);
   void tell_omissions();
   void look_for_races();
+  void charge(const std::vector<kernel::FunctionReading>& readings);
   [[nodiscard]] Result<nlohmann::json> suppress(const nlohmann::json& params, const exporting::Peer& peer);
   void report(const char* what, const Error& error);
   void publish();
@@ -65,6 +68,7 @@ class Pipeline {
   Prober& prober_;
   Observer observer_;
   RaceDesk races_;
+  BudgetDesk budget_;
   SwitchDesk& desk_;
   exporting::SnapshotSource& source_;
   const Clock& clock_;

@@ -43,6 +43,11 @@ Result<ProbeChanges> Prober::reload(const policy::Policy& policy) {
   return done;
 }
 
+void Prober::leave_out(plan::LeftOutProbes probes) {
+  left_out_ = std::move(probes);
+  left_out_changed_ = true;
+}
+
 void Prober::on_event(const events::ProcessEvent& event) {
   using Kind = events::ProcessEvent::Kind;
   switch (event.kind) {
@@ -62,11 +67,12 @@ ProbeChanges Prober::update() {
   if (targets_.has_unsettled()) {
     pending_.append(targets_.settle());
   }
-  return pending_.empty() ? ProbeChanges{} : replan();
+  return pending_.empty() && !left_out_changed_ ? ProbeChanges{} : replan();
 }
 
 ProbeChanges Prober::replan() {
   const targets::TargetChanges changes = std::exchange(pending_, {});
+  left_out_changed_ = false;
   ProbeChanges done{.replanned = true};
   for (const targets::ProcessId& id : changes.removed) {
     done.forget_processes.push_back(id.pid);
@@ -74,6 +80,7 @@ ProbeChanges Prober::replan() {
   const std::vector<targets::Target> all = targets_.list();
   plan::ProbePlan next = plan::build_plan(policy_, all, symbols_, plan_, limits_);
   refused_.leave_out(next);
+  left_out_.leave_out(next);
   done.difference = plan::difference(plan_, next);
   if (!done.difference.empty()) {
     attach(next, done);

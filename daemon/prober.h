@@ -9,7 +9,7 @@
 #include "daemon/events/event.h"
 #include "daemon/kernel/attachment.h"
 #include "daemon/plan/build_plan.h"
-#include "daemon/plan/refused_probes.h"
+#include "daemon/plan/left_out_probes.h"
 #include "daemon/plan/symbol_source.h"
 #include "daemon/policy/policy.h"
 #include "daemon/targets/target_set.h"
@@ -35,6 +35,9 @@ class Prober {
   // Fails if /proc cannot be listed; the policy before it is then in force as it was.
   [[nodiscard]] Result<ProbeChanges> reload(const policy::Policy& policy);
 
+  // Functions that are not to be probed, though the kernel would; the next update() carries it out.
+  void leave_out(plan::LeftOutProbes probes);
+
   // Takes an event in; what follows from it is done by the next update().
   void on_event(const events::ProcessEvent& event);
   // Once a tick: plans anew if targets changed or are settling.
@@ -55,7 +58,9 @@ class Prober {
   plan::SymbolSource symbols_;
   plan::PlanLimits limits_;
   plan::ProbePlan plan_;
-  plan::RefusedProbes refused_;
+  plan::LeftOutProbes refused_;
+  plan::LeftOutProbes left_out_;
+  bool left_out_changed_ = false;
   targets::TargetChanges pending_;
 };
 

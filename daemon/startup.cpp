@@ -27,6 +27,8 @@ namespace {
 // Each tick drains the ring, and what it says is acted upon at ticks only. Woken by every record, the loop ran at each
 // exec on the machine. At slower ticks it is drained between them: 40 stacks of 16 KiB a second fill 4 MiB in 6 s.
 constexpr std::int64_t kDrainPeriodNs = kNsPerSecond;
+// Slower than this, and a function that is called a million times a second would hurt its callers for longer.
+constexpr std::int64_t kGovernPeriodNs = kNsPerSecond / 10;
 constexpr std::int64_t kRescanPeriodNs = 10 * kNsPerSecond;  // 200 processes: 10 ms of reading /proc
 
 Result<exporting::EvidenceWriter> open_evidence(const policy::DaemonSettings& settings, const Clock& clock) {
@@ -106,6 +108,9 @@ Result<void> drive(ServiceLoop& loop, Pipeline& pipeline, const policy::DaemonSe
   if (added && settings.tick_ns > kDrainPeriodNs) {
     added = loop.add_timer(kDrainPeriodNs, [&pipeline] { pipeline.drain(); });
   }
+  if (added && settings.tick_ns > kGovernPeriodNs) {
+    added = loop.add_timer(kGovernPeriodNs, [&pipeline] { pipeline.govern(); });
+  }
   if (added) {
     added = loop.on_hangup([&pipeline] {
       notify_reloading();
@@ -147,7 +152,7 @@ Result<void> run_daemon(const Options& options, policy::Policy policy) {
   SwitchDesk desk(policy, switches::SwitchBoard(make_page(settings, clock), set_word, clock), std::move(*evidence),
                   clock, std::random_device{}());
   exporting::SnapshotSource source;
-  Pipeline pipeline(std::move(policy), options.config, prober, desk, source, clock);
+  Pipeline pipeline(std::move(policy), options.config, prober, desk, source, clock, std::random_device{}());
   if (auto started = pipeline.start(); !started) {
     return started;
   }

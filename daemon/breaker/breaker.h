@@ -18,11 +18,6 @@
 
 namespace raceguard::breaker {
 
-struct Instant {
-  std::int64_t monotonic_ns = 0;
-  std::int64_t realtime_ns = 0;
-};
-
 // A person's word against the breaker's.
 struct Force {
   State state = State::kClosed;  // kOpen or kClosed

@@ -11,6 +11,11 @@ namespace raceguard::breaker {
 
 enum class State { kClosed, kOpen, kHalfOpen };
 
+struct Instant {
+  std::int64_t monotonic_ns = 0;
+  std::int64_t realtime_ns = 0;
+};
+
 // One value held against one threshold.
 struct Measurement {
   std::string what;  // "slow_ratio", "error_ratio", "lock_wait_p99_seconds", "proven_races", "likely_races"

@@ -91,6 +91,18 @@ nlohmann::json stack_json(const events::Stack& stack) {
           {"frames", std::move(frames)}};
 }
 
+nlohmann::json measurements_json(const std::vector<breaker::Measurement>& measurements) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const breaker::Measurement& one : measurements) {
+    list.push_back({{"what", one.what},
+                    {"value", one.value},
+                    {"threshold", one.threshold},
+                    {"samples", one.samples},
+                    {"crossed", one.value >= one.threshold}});
+  }
+  return list;
+}
+
 nlohmann::json document_head(const Snapshot& snapshot) { return {{"time", time_or_null(snapshot.realtime_ns)}}; }
 
 }  // namespace raceguard::exporting

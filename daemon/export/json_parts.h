@@ -6,6 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "daemon/breaker/decision.h"
 #include "daemon/detect/finding.h"
 
 namespace raceguard::exporting {
@@ -26,5 +27,6 @@ struct SwitchView;
 [[nodiscard]] nlohmann::json stack_json(const events::Stack& stack);
 [[nodiscard]] nlohmann::json document_head(const Snapshot& snapshot);  // {"time": ..}
 [[nodiscard]] nlohmann::json switch_json(const Snapshot& snapshot, const SwitchView& view);
+[[nodiscard]] nlohmann::json measurements_json(const std::vector<breaker::Measurement>& measurements);
 
 }  // namespace raceguard::exporting

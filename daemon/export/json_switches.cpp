@@ -15,18 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-json measurements_json(const std::vector<breaker::Measurement>& measurements) {
-  json list = json::array();
-  for (const breaker::Measurement& one : measurements) {
-    list.push_back({{"what", one.what},
-                    {"value", one.value},
-                    {"threshold", one.threshold},
-                    {"samples", one.samples},
-                    {"crossed", one.value >= one.threshold}});
-  }
-  return list;
-}
-
 std::string summary_of(const SwitchView& view) {
   std::string text = fmt::format("Switch {} is {}", view.name, state_name(view.state));
   if (view.state != view.applied_state) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/export/budget_json.h"
 #include "daemon/export/json_parts.h"
 #include "daemon/export/race_views.h"
 #include "daemon/export/snapshot.h"
@@ -47,6 +48,7 @@ json counts_json(const Snapshot& snapshot) {
           {"races_proven", proven_races(snapshot)},
           {"switches", snapshot.switches.size()},
           {"switches_not_closed", open},
+          {"exemptions", snapshot.budget.exemptions.size()},
           {"omissions", snapshot.omissions.size()}};
 }
 
@@ -118,6 +120,10 @@ json function_json(const detect::FunctionFigures& figures, const plan::FunctionP
           {"error_ratio", ratio(figures.errors, figures.returns)},
           {"slow", figures.slow},
           {"slow_ratio", ratio(figures.slow, figures.returns)},
+          {"probe_cost",
+           {{"total_seconds", to_seconds(figures.cost_ns)},
+            {"share", figures.cost_share},
+            {"per_call_seconds", to_seconds(figures.added_ns)}}},
           {"duration_seconds", durations_json(figures.latency, figures.total_ns, figures.max_ns)},
           {"probe", probe_json(probe)}};
 }
@@ -159,6 +165,7 @@ json status_json(const Snapshot& snapshot) {
                           {"lost", snapshot.evidence_lost},
                           {"last_seq", snapshot.evidence_last_seq},
                           {"last_hash", text_or_null(snapshot.evidence_last_hash)}};
+  document["budget"] = budget_json(snapshot);
   document["watch"] = watch_json(snapshot.watch);
   document["drops"] = drops_json(snapshot);
   document["omissions"] = json::array();
@@ -195,6 +202,7 @@ json functions_json(const Snapshot& snapshot, std::size_t limit) {
   }
   json document = document_head(snapshot);
   document["total"] = snapshot.functions.size();
+  document["exemptions"] = exemptions_json(snapshot);
   document["functions"] = json::array();
   for (const auto* figures :
        largest(snapshot.functions, limit, [](const detect::FunctionFigures& one) { return one.total_ns; })) {

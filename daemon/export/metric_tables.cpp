@@ -49,12 +49,13 @@ Growing& Growing::operator+=(const Growing& other) {
   errors += other.errors;
   slow += other.slow;
   total_ns += other.total_ns;
+  cost_ns += other.cost_ns;
   return *this;
 }
 
 Growing Growing::since(const Growing& earlier) const {
-  bool shrank =
-      events < earlier.events || errors < earlier.errors || slow < earlier.slow || total_ns < earlier.total_ns;
+  bool shrank = events < earlier.events || errors < earlier.errors || slow < earlier.slow ||
+                total_ns < earlier.total_ns || cost_ns < earlier.cost_ns;
   Growing difference = *this;
   for (std::size_t i = 0; i < buckets.size(); ++i) {
     shrank = shrank || buckets.at(i) < earlier.buckets.at(i);
@@ -64,6 +65,7 @@ Growing Growing::since(const Growing& earlier) const {
   difference.errors -= earlier.errors;
   difference.slow -= earlier.slow;
   difference.total_ns -= earlier.total_ns;
+  difference.cost_ns -= earlier.cost_ns;
   return shrank ? *this : difference;
 }
 
@@ -76,7 +78,8 @@ Growing growing_of(const detect::FunctionFigures& function) {
           .events = function.calls,
           .errors = function.errors,
           .slow = function.slow,
-          .total_ns = function.total_ns};
+          .total_ns = function.total_ns,
+          .cost_ns = function.cost_ns};
 }
 
 void SeriesTable::choose_names(const std::vector<Source>& sources) {

@@ -36,6 +36,7 @@ struct Growing {
   std::uint64_t errors = 0;
   std::uint64_t slow = 0;
   std::int64_t total_ns = 0;
+  std::int64_t cost_ns = 0;  // of a function's probes
   Growing& operator+=(const Growing& other);
   // What came since `earlier`; all of it if anything shrank (the kernel's slot was reused).
   [[nodiscard]] Growing since(const Growing& earlier) const;

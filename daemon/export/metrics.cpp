@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/export/budget_metrics.h"
 #include "daemon/export/json_parts.h"
 #include "daemon/export/json_views.h"
 #include "daemon/export/metric_families.h"
@@ -60,6 +61,8 @@ void put_functions(FamilyList& out, const std::vector<SeriesTable::Series>& seri
   for (const auto& one : series) out.value(one.sum.slow, labels(one));
   out.gauge("raceguard_function_in_flight", "Calls that have not returned yet.");
   for (const auto& one : series) out.value(one.level, labels(one));
+  out.counter("raceguard_budget_function_cost_seconds_total", "What the function's probes took of its callers' time.");
+  for (const auto& one : series) out.value(seconds(one.sum.cost_ns), labels(one));
   out.histogram("raceguard_function_duration_seconds", "Time from a call's entry to its return.");
   for (const auto& one : series) out.durations(one.sum, labels(one));
 }
@@ -230,6 +233,7 @@ std::string Metrics::render(const Snapshot& snapshot, const ProcessFigures& proc
   put_switches(out, snapshot);
   put_targets(out, snapshot);
   put_watch(out, snapshot.watch);
+  put_budget(out, snapshot.budget);
   put_drops(out, snapshot);
   put_daemon(out, snapshot);
   put_process(out, snapshot, process);

@@ -12,6 +12,7 @@
 
 #include "daemon/breaker/decision.h"
 #include "daemon/detect/finding.h"
+#include "daemon/export/budget_view.h"
 #include "daemon/export/watch_view.h"
 #include "daemon/plan/probe_plan.h"
 #include "daemon/targets/target.h"
@@ -67,6 +68,7 @@ struct Snapshot {
   std::vector<detect::LockFigures> locks;
   std::vector<detect::Finding> findings;
   WatchView watch;
+  BudgetView budget;
   std::vector<SwitchView> switches;
   std::vector<std::uint64_t> drops;  // by enum rg_drop_reason
   std::uint64_t evidence_records = 0;

@@ -8,6 +8,7 @@
 namespace raceguard::policy {
 namespace {
 
+constexpr double kMicrosecond = 1e3;
 constexpr double kMillisecond = 1e6;
 constexpr double kSecond = 1e9;
 constexpr double kHour = 3600e9;
@@ -74,6 +75,38 @@ constexpr std::array kDaemonKeys = {
         .minimum = 0,
         .maximum = 256,
         .store = store<&DaemonSettings::max_open_switches>},
+    Key{.name = "exempt_for",
+        .kind = Kind::kDuration,
+        .help =
+            "A function whose probe costs too much is left alone for so long before it is tried again; twice as long "
+            "after each trial that failed, up to an hour.",
+        .fallback = "1m",
+        .minimum = kSecond,
+        .maximum = 24 * kHour,
+        .store = store<&DaemonSettings::exempt_for_ns>},
+    Key{.name = "exempt_error_ratio",
+        .kind = Kind::kRatio,
+        .help = "A function of whose calls more than this share fails is left alone as well, unless it belongs to a "
+                "switch: "
+                "then its breaker needs the figures. 100%: never.",
+        .fallback = "15%",
+        .minimum = 0.0001,
+        .maximum = 1,
+        .store = store<&DaemonSettings::exempt_error_ratio>},
+    Key{.name = "exempt_minimum_calls",
+        .kind = Kind::kCount,
+        .help = "Of fewer calls in some ten seconds exempt_error_ratio is not judged.",
+        .fallback = "100",
+        .minimum = 1,
+        .maximum = 1000000,
+        .store = store<&DaemonSettings::exempt_minimum_calls>},
+    Key{.name = "fuse_handling",
+        .kind = Kind::kDuration,
+        .help = "Where handling a hit takes longer than this on average, the fuse opens: no function is probed.",
+        .fallback = "50us",
+        .minimum = kMicrosecond / 10,
+        .maximum = kSecond,
+        .store = store<&DaemonSettings::fuse_handling_ns>},
     Key{.name = "max_functions",
         .kind = Kind::kCount,
         .help = "Size of the kernel's table of guarded functions.",

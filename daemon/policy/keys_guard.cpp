@@ -182,6 +182,15 @@ constexpr std::array kGuardKeys = {
         .help = "Lock contention; nearly free.",
         .mapping = &kContentionMapping,
         .child = member<&Guard::contention>},
+    Key{.name = "budget",
+        .kind = Kind::kRatio,
+        .help =
+            "What the probes of functions may take of the targets' CPU time. Beyond it the dearest function is left "
+            "alone for a while. 100%: no bound.",
+        .fallback = "1%",
+        .minimum = 0.0001,
+        .maximum = 1,
+        .store = store<&Guard::budget>},
     Key{.name = "functions",
         .kind = Kind::kMappings,
         .help = "Functions whose calls are counted and timed; each call costs the target a probe.",

@@ -126,6 +126,7 @@ struct Guard {
   std::string name;
   TargetMatch target;
   ContentionGuard contention;
+  double budget = 0.01;  // of the targets' CPU time, for the probes of functions; 1: no bound
   std::vector<FunctionGuard> functions;
   WatchGuard watch;
   std::vector<SwitchPolicy> switches;
@@ -143,6 +144,10 @@ struct DaemonSettings {
   std::int64_t heartbeat_ns = 200'000'000;       // of the shared page
   std::int64_t call_expiry_ns = 60'000'000'000;  // a call in flight longer than this is dropped and counted
   std::uint32_t max_open_switches = 8;
+  std::int64_t exempt_for_ns = 60'000'000'000;  // first time; doubled after each trial that failed
+  double exempt_error_ratio = 0.15;             // 1: never
+  std::uint32_t exempt_minimum_calls = 100;
+  std::int64_t fuse_handling_ns = 50'000;  // mean of a hit
   std::uint32_t max_functions = 512;
   std::uint32_t max_locks = 8192;
   std::uint32_t max_targets = 4096;

@@ -42,6 +42,7 @@ namespace raceguard {
   X(kUnwind, "RG-E103", "user stack cannot be unwound")                                  \
   X(kFindingUnknown, "RG-D101", "no such finding")                                       \
   X(kSuppressionFile, "RG-D102", "suppressions cannot be added to")                      \
+  X(kBudgetExceeded, "RG-B101", "probe costs more than its budget")                      \
   X(kSwitchUnknown, "RG-W101", "no such switch")                                         \
   X(kSwitchPage, "RG-W102", "switch page cannot be created or mapped")                   \
   X(kSwitchWord, "RG-W103", "kernel-held switch word cannot be set")                     \

@@ -212,11 +212,12 @@ def read_variable(pid, path, symbol, size):
 
 
 def checkout_policy(path, mode="enforce"):
-    """config/policies/checkout.yaml, narrowed to one copy of the program."""
+    """config/policies/checkout.yaml, narrowed to one copy of the program. Counts are to be exact at any load."""
     text = (SOURCE / "config/policies/checkout.yaml").read_text()
     lines = [line.partition("exe:")[0] + f'exe: "{path}"' if line.strip().startswith("exe:") else line
              for line in text.splitlines()]
-    return "\n".join(lines).replace("mode: enforce", f"mode: {mode}") + "\n"
+    text = "\n".join(lines).replace("mode: enforce", f"mode: {mode}")
+    return text.replace("\n    functions:", "\n    budget: 100%\n    functions:", 1) + "\n"
 
 
 def lifecycle_policy(path):
@@ -225,6 +226,7 @@ policies:
   - name: lifecycle
     target:
       exe: "{path}"
+    budget: 100%  # it does nothing but call the function
     functions:
       - name: work
         symbol: guarded_work

@@ -205,7 +205,8 @@ policies:
         watch = """objects:
         - function: deposit
           members: [balance, last, owner_]"""
-        functions = """    functions:
+        functions = """    budget: 100%
+    functions:
       - name: deposit
         symbol: deposit
 """
@@ -230,7 +231,8 @@ policies:
         watch = """objects:
         - function: deposit
           members: balance"""
-        functions = """    functions:
+        functions = """    budget: 100%
+    functions:
       - name: deposit
         symbol: deposit
 """

@@ -24,6 +24,10 @@ TEST(Decode, DaemonSettings) {
   EXPECT_EQ(daemon.heartbeat_ns, 1'500'000'000);
   EXPECT_EQ(daemon.call_expiry_ns, 7'200'000'000'000);
   EXPECT_EQ(daemon.max_open_switches, 3U);
+  EXPECT_EQ(daemon.exempt_for_ns, 120'000'000'000);
+  EXPECT_DOUBLE_EQ(daemon.exempt_error_ratio, 0.2);
+  EXPECT_EQ(daemon.exempt_minimum_calls, 50U);
+  EXPECT_EQ(daemon.fuse_handling_ns, 20'000);
   EXPECT_EQ(daemon.max_functions, 100U);
   EXPECT_EQ(daemon.max_locks, 1000U);
   EXPECT_EQ(daemon.max_targets, 200U);
@@ -47,6 +51,7 @@ TEST(Decode, Target) {
   EXPECT_THAT(guard.target.allow_uids, ElementsAre(1000, 7));
   EXPECT_THAT(guard.target.deny_uids, ElementsAre(1001));
   EXPECT_DOUBLE_EQ(guard.contention.stack_samples_per_second, 2.5);
+  EXPECT_DOUBLE_EQ(guard.budget, 0.03);
 }
 
 TEST(Decode, Functions) {
@@ -63,7 +68,7 @@ TEST(Decode, Functions) {
   EXPECT_EQ(functions[0].error->operand, -5);
   EXPECT_EQ(functions[0].error->bits, 64);
   EXPECT_TRUE(functions[0].error->is_signed);
-  EXPECT_EQ(functions[0].position.line, 35U);
+  EXPECT_EQ(functions[0].position.line, 40U);
   EXPECT_EQ(functions[0].position.column, 17U);
   EXPECT_EQ(functions[1].name, "pay") << "the symbol, when no name is given";
   EXPECT_EQ(functions[1].binary, "exe");

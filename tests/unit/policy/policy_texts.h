@@ -37,6 +37,10 @@ daemon:
   heartbeat: 1.5s
   call_expiry: 2h
   max_open_switches: 3
+  exempt_for: 2m
+  exempt_error_ratio: 20%
+  exempt_minimum_calls: 50
+  fuse_handling: 20us
   max_functions: 100
   max_locks: 1000
   max_targets: 200
@@ -58,6 +62,7 @@ policies:
     contention:
       enabled: true
       stack_samples_per_second: 2.5
+    budget: 3%
     functions:
       - name: recommend
         symbol: shop::recommend*

@@ -67,12 +67,17 @@ TEST(Reference, DefaultsInTheTablesAreThoseOfTheStructs) {
   EXPECT_EQ(read.heartbeat_ns, defaults.heartbeat_ns);
   EXPECT_EQ(read.call_expiry_ns, defaults.call_expiry_ns);
   EXPECT_EQ(read.max_open_switches, defaults.max_open_switches);
+  EXPECT_EQ(read.exempt_for_ns, defaults.exempt_for_ns);
+  EXPECT_EQ(read.exempt_error_ratio, defaults.exempt_error_ratio);
+  EXPECT_EQ(read.exempt_minimum_calls, defaults.exempt_minimum_calls);
+  EXPECT_EQ(read.fuse_handling_ns, defaults.fuse_handling_ns);
   EXPECT_EQ(read.max_functions, defaults.max_functions);
   EXPECT_EQ(read.max_locks, defaults.max_locks);
   EXPECT_EQ(read.max_targets, defaults.max_targets);
   EXPECT_EQ(read.max_calls_in_flight, defaults.max_calls_in_flight);
   EXPECT_EQ(read.ring_bytes, defaults.ring_bytes);
   EXPECT_EQ(read.metrics_top_k, defaults.metrics_top_k);
+  EXPECT_EQ(policy->guards[0].budget, Guard().budget);
   const ContentionGuard& contention = policy->guards[0].contention;
   EXPECT_EQ(contention.enabled, ContentionGuard().enabled);
   EXPECT_EQ(contention.stack_samples_per_second, ContentionGuard().stack_samples_per_second);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/plan/refused_probes.h"
+#include "daemon/plan/left_out_probes.h"
 
 #include <gtest/gtest.h>
 
@@ -20,8 +20,8 @@ FunctionProbe probe(std::uint32_t id, std::uint64_t site) {
 
 const Error kRefusal(ErrorCode::kKernelAttach, "cannot attach uprobe to recommend(int): EINVAL");
 
-TEST(RefusedProbes, ArePlannedAsOmissionsWithTheReasonAndNotAsFunctions) {
-  RefusedProbes refused;
+TEST(LeftOutProbes, ArePlannedAsOmissionsWithTheReasonAndNotAsFunctions) {
+  LeftOutProbes refused;
   refused.add(probe(3, 0x1004), kRefusal);
   ProbePlan plan;
   plan.functions = {probe(7, 0x1004), probe(8, 0x2000)};  // the next plan: another slot, the same place
@@ -35,8 +35,8 @@ TEST(RefusedProbes, ArePlannedAsOmissionsWithTheReasonAndNotAsFunctions) {
   EXPECT_EQ(plan.omissions[0].reason, kRefusal.to_string());
 }
 
-TEST(RefusedProbes, AreTriedAgainOnceCleared) {
-  RefusedProbes refused;
+TEST(LeftOutProbes, AreTriedAgainOnceCleared) {
+  LeftOutProbes refused;
   refused.add(probe(3, 0x1004), kRefusal);
   EXPECT_FALSE(refused.empty());
   refused.clear();
@@ -48,8 +48,8 @@ TEST(RefusedProbes, AreTriedAgainOnceCleared) {
   EXPECT_TRUE(plan.omissions.empty());
 }
 
-TEST(RefusedProbes, AnotherSiteOfTheSameFunctionIsAnotherProbe) {
-  RefusedProbes refused;
+TEST(LeftOutProbes, AnotherSiteOfTheSameFunctionIsAnotherProbe) {
+  LeftOutProbes refused;
   refused.add(probe(3, 0x1004), kRefusal);
   ProbePlan plan;
   plan.functions = {probe(3, 0x1000)};

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/budget_desk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "daemon/detect/counters.h"
+#include "daemon/process_cpu.h"
+
+namespace raceguard::app {
+namespace {
+
+using breaker::BudgetStep;
+using breaker::GroupBudget;
+
+// CPU times are read when a budget could be overspent; else as often as this, for the figures.
+constexpr std::int64_t kSamplePeriodNs = kNsPerSecond;
+
+breaker::GovernorOptions options_of(const policy::DaemonSettings& settings) {
+  return {.exempt_for_ns = settings.exempt_for_ns,
+          .exempt_error_ratio = settings.exempt_error_ratio,
+          .exempt_minimum_calls = settings.exempt_minimum_calls,
+          .fuse_handling_ns = settings.fuse_handling_ns};
+}
+
+// The same function in the same file is the same one, in whichever slot of the kernel's it is.
+std::string key_of(const plan::FunctionProbe& probe) {
+  return fmt::format("{}/{}/{}/{:x}/{}:{}/{:x}", probe.guard, probe.name, probe.symbol.name, probe.symbol.address,
+                     probe.binary.device, probe.binary.inode, probe.site.file_offset);
+}
+
+Error left_out_error(std::string what) {
+  return Error(ErrorCode::kBudgetExceeded, std::move(what),
+               "It is tried again by itself; a higher budget of the policy brings it back at the next reload");
+}
+
+std::int64_t to_ns(double ns) { return static_cast<std::int64_t>(ns); }
+
+}  // namespace
+
+BudgetDesk::Spent& BudgetDesk::Spent::operator+=(const Spent& other) {
+  cost_ns += other.cost_ns;
+  cpu_ns += other.cpu_ns;
+  return *this;
+}
+
+BudgetDesk::BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed)
+    : clock_(clock), governor_(options_of(policy.daemon), seed), ticked_ns_(clock.monotonic_ns()) {
+  reload(policy);
+}
+
+void BudgetDesk::reload(const policy::Policy& policy) {
+  std::map<std::string, double> budgets;
+  guards_.clear();
+  judged_by_switch_.clear();
+  for (const policy::Guard& guard : policy.guards) {
+    guards_.push_back(guard.name);
+    if (!guard.functions.empty()) {
+      budgets.emplace(guard.name, guard.budget);
+    }
+    for (const policy::SwitchPolicy& each : guard.switches) {
+      for (const std::string& function : each.functions) {
+        judged_by_switch_[function] = true;
+      }
+    }
+  }
+  governor_.set_budgets(budgets);
+  std::erase_if(groups_, [&](const auto& entry) { return !budgets.contains(entry.first); });
+  for (const auto& [name, budget] : budgets) {
+    Group& group = groups_[name];
+    group.totals.guard = name;
+    group.totals.limit = budget;
+  }
+  forget_restored();
+}
+
+void BudgetDesk::follow(const plan::ProbePlan& plan) {
+  std::map<std::uint32_t, Account> accounts;
+  for (const plan::FunctionProbe& probe : plan.functions) {
+    std::string key = key_of(probe);
+    const auto known = accounts_.find(probe.function_id);
+    Account& account = accounts[probe.function_id];
+    if (known != accounts_.end() && known->second.key == key) {
+      account = std::move(known->second);
+    }
+    account.probe = probe;
+    account.exempt_for_errors = !probe.error.empty() && !judged_by_switch_.contains(probe.name);
+    account.pending.key = key;
+    account.pending.name = probe.symbol.demangled;
+    account.key = std::move(key);
+  }
+  accounts_ = std::move(accounts);
+
+  std::map<std::string, std::map<targets::ProcessId, std::int64_t>> processes;
+  for (const plan::TargetEntry& target : plan.targets) {
+    if (const auto group = groups_.find(guards_.at(target.guard_index)); group != groups_.end()) {
+      const auto known = group->second.cpu_ns.find(target.id);
+      processes[group->first][target.id] =
+          known != group->second.cpu_ns.end() ? known->second : process_cpu_ns(target.id.pid);
+    }
+  }
+  for (auto& [name, group] : groups_) {
+    group.cpu_ns = std::move(processes[name]);
+  }
+}
+
+void BudgetDesk::charge(Account& account, const rg_function_counters& now, breaker::Handling& handling) {
+  rg_function_counters& last = account.last;
+  const std::uint64_t calls = detect::added_count(now.calls, last.calls);
+  const std::uint64_t returns = detect::added_count(now.returns, last.returns);
+  const std::int64_t cost_ns = to_ns(static_cast<double>(calls) * costs_.entry_ns(account.probe.site.kind) +
+                                     static_cast<double>(returns) * costs_.return_ns());
+  account.pending.cost_ns += cost_ns;
+  account.pending.returns += returns;
+  account.pending.errors += detect::added_count(now.errors, last.errors);
+  account.cost_ns += cost_ns;
+  last = now;
+  handling.hits += calls + returns;
+  handling.total_ns += cost_ns;
+  Group& group = groups_.at(account.probe.guard);
+  group.pending_ns += cost_ns;
+  group.totals.cost_ns += cost_ns;
+  group.totals.hits += calls + returns;
+}
+
+bool BudgetDesk::is_due(const Group& group, std::int64_t now_ns) const {
+  const std::int64_t elapsed_ns = now_ns - group.read_ns;
+  const double surely_allowed_ns = group.totals.limit * GroupBudget::kLeastCpuShare * static_cast<double>(elapsed_ns);
+  return elapsed_ns >= kSamplePeriodNs || static_cast<double>(group.pending_ns) > surely_allowed_ns;
+}
+
+std::int64_t BudgetDesk::read_cpu(Group& group) const {
+  std::int64_t used_ns = 0;
+  for (auto& [id, last_ns] : group.cpu_ns) {
+    const std::int64_t now_ns = process_cpu_ns(id.pid);
+    used_ns += std::max<std::int64_t>(now_ns - last_ns, 0);
+    last_ns = std::max(now_ns, last_ns);
+  }
+  return used_ns;
+}
+
+breaker::GroupSpending BudgetDesk::close_sample(const std::string& name, Group& group, std::int64_t now_ns) {
+  breaker::GroupSpending spending{.elapsed_ns = now_ns - group.read_ns, .cpu_ns = read_cpu(group)};
+  group.recent.add(now_ns, {.cost_ns = group.pending_ns, .cpu_ns = spending.cpu_ns});
+  group.totals.cpu_ns += spending.cpu_ns;
+  group.read_ns = now_ns;
+  group.pending_ns = 0;
+  for (auto& [id, account] : accounts_) {
+    if (account.probe.guard != name) {
+      continue;
+    }
+    account.recent.add(now_ns, {.cost_ns = account.pending.cost_ns, .cpu_ns = spending.cpu_ns});
+    spending.functions.push_back(account.pending);
+    spending.functions.back().exempt_for_errors = account.exempt_for_errors;
+    account.pending.cost_ns = 0;
+    account.pending.returns = 0;
+    account.pending.errors = 0;
+  }
+  return spending;
+}
+
+std::vector<BudgetStep> BudgetDesk::tick(std::span<const kernel::FunctionReading> readings) {
+  const breaker::Instant now{.monotonic_ns = clock_.monotonic_ns(), .realtime_ns = clock_.realtime_ns()};
+  if (!accounts_.empty()) {
+    costs_.measure();
+  }
+  costs_.poll();
+  breaker::Handling handling;
+  for (const kernel::FunctionReading& reading : readings) {
+    if (const auto account = accounts_.find(reading.function_id); account != accounts_.end()) {
+      charge(account->second, reading.sum, handling);
+    }
+  }
+  breaker::GroupSpendings due;
+  for (auto& [name, group] : groups_) {
+    if (group.read_ns == 0) {
+      group.read_ns = ticked_ns_;
+    }
+    if (is_due(group, now.monotonic_ns)) {
+      due.emplace(name, close_sample(name, group, now.monotonic_ns));
+    }
+  }
+  auto steps = governor_.tick(now, now.monotonic_ns - std::exchange(ticked_ns_, now.monotonic_ns), due, handling);
+  for (const BudgetStep& step : steps) {
+    take(step);
+  }
+  forget_restored();
+  return steps;
+}
+
+void BudgetDesk::take(const BudgetStep& step) {
+  const auto kind = static_cast<std::size_t>(step.kind);
+  if (step.group.empty()) {
+    ++fuse_steps_.at(kind);
+    return;
+  }
+  ++groups_.at(step.group).totals.steps.at(kind);
+  const bool known = std::ranges::find(exempt_, step.key, &Exempt::key) != exempt_.end();
+  const auto account = std::ranges::find(accounts_, step.key, [](const auto& entry) { return entry.second.key; });
+  if (step.kind == BudgetStep::Kind::kExempt && !known && account != accounts_.end()) {
+    exempt_.push_back({.probe = account->second.probe, .key = step.key});
+  }
+}
+
+// Those that are probed again, or whose budget is another one.
+void BudgetDesk::forget_restored() {
+  std::erase_if(exempt_, [&](const Exempt& each) {
+    const auto group = governor_.groups().find(each.probe.guard);
+    if (group == governor_.groups().end()) {
+      return true;
+    }
+    const auto function = group->second.functions().find(each.key);
+    return function == group->second.functions().end() || function->second.state == GroupBudget::State::kProbed;
+  });
+}
+
+plan::LeftOutProbes BudgetDesk::left_out() const {
+  plan::LeftOutProbes left_out;
+  for (const Exempt& each : exempt_) {
+    const auto& function = governor_.groups().at(each.probe.guard).functions().at(each.key);
+    if (function.state == GroupBudget::State::kExempt) {
+      left_out.add(each.probe, left_out_error("exempt: " + function.reason));
+    }
+  }
+  if (governor_.fuse().state() == breaker::HandlingFuse::State::kOpen) {
+    left_out.add_all(left_out_error("the fuse is open: " + governor_.fuse().reason()));
+  }
+  return left_out;
+}
+
+void BudgetDesk::add_costs(std::vector<detect::FunctionFigures>& figures) const {
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  for (detect::FunctionFigures& each : figures) {
+    if (const auto found = accounts_.find(each.function_id); found != accounts_.end()) {
+      const Account& account = found->second;
+      const Spent recent = account.recent.sum(now_ns);
+      each.cost_ns = account.cost_ns;
+      each.cost_share =
+          recent.cpu_ns > 0 ? static_cast<double>(recent.cost_ns) / static_cast<double>(recent.cpu_ns) : 0;
+      each.added_ns = to_ns(costs_.entry_ns(account.probe.site.kind) + costs_.return_ns());
+    }
+  }
+}
+
+exporting::BudgetView BudgetDesk::view() const {
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  const breaker::HandlingFuse& fuse = governor_.fuse();
+  exporting::BudgetView view{.calibrated = costs_.measured(),
+                             .fuse_open = fuse.state() == breaker::HandlingFuse::State::kOpen,
+                             .fuse_reason = fuse.reason(),
+                             .fuse_next_change_ns = fuse.next_change_ns(),
+                             .fuse_steps = fuse_steps_,
+                             .handling_ns = fuse.mean_ns()};
+  for (const auto& [name, group] : groups_) {
+    const Spent recent = group.recent.sum(now_ns);
+    view.guards.push_back(group.totals);
+    view.guards.back().share =
+        recent.cpu_ns > 0 ? static_cast<double>(recent.cost_ns) / static_cast<double>(recent.cpu_ns) : 0;
+  }
+  for (const Exempt& each : exempt_) {
+    const auto& function = governor_.groups().at(each.probe.guard).functions().at(each.key);
+    view.exemptions.push_back({.guard = each.probe.guard,
+                               .name = each.probe.name,
+                               .symbol = each.probe.symbol.demangled,
+                               .reason = function.reason,
+                               .on_trial = function.state == GroupBudget::State::kTrial,
+                               .since_realtime_ns = function.since.realtime_ns,
+                               .next_change_ns = function.next_change_ns});
+  }
+  return view;
+}
+
+}  // namespace raceguard::app

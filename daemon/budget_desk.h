@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Charges the probes of functions to their targets, asks the governor, and says which functions are to be left out.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "daemon/breaker/governor.h"
+#include "daemon/detect/finding.h"
+#include "daemon/detect/recent.h"
+#include "daemon/export/budget_view.h"
+#include "daemon/hit_costs.h"
+#include "daemon/kernel/attachment.h"
+#include "daemon/plan/left_out_probes.h"
+#include "daemon/plan/probe_plan.h"
+#include "daemon/policy/policy.h"
+#include "raceguard/clock.h"
+
+namespace raceguard::app {
+
+class BudgetDesk {
+ public:
+  // `clock` must outlive the desk.
+  BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed);
+
+  // A policy whose budget is another one has all its functions back.
+  void reload(const policy::Policy& policy);
+  // Targets or probes changed.
+  void follow(const plan::ProbePlan& plan);
+
+  // What the kernel counted since the last tick; the steps that follow from it, to be written down. After a step
+  // left_out() is another one.
+  std::vector<breaker::BudgetStep> tick(std::span<const kernel::FunctionReading> readings);
+  [[nodiscard]] plan::LeftOutProbes left_out() const;
+
+  // Adds costs to the figures of functions.
+  void add_costs(std::vector<detect::FunctionFigures>& figures) const;
+  [[nodiscard]] exporting::BudgetView view() const;
+
+ private:
+  struct Spent {
+    std::int64_t cost_ns = 0;
+    std::int64_t cpu_ns = 0;
+    Spent& operator+=(const Spent& other);
+  };
+  struct Account {  // of one slot of the kernel's
+    plan::FunctionProbe probe;
+    std::string key;
+    bool exempt_for_errors = false;
+    rg_function_counters last{};
+    breaker::FunctionSpending pending;
+    std::int64_t cost_ns = 0;
+    detect::Recent<Spent> recent;
+  };
+  struct Group {
+    std::map<targets::ProcessId, std::int64_t> cpu_ns;  // of each target when it was read last
+    std::int64_t read_ns = 0;                           // when that was
+    std::int64_t pending_ns = 0;                        // cost since
+    detect::Recent<Spent> recent;
+    exporting::GuardBudgetView totals;
+  };
+  struct Exempt {
+    plan::FunctionProbe probe;
+    std::string key;
+  };
+
+  void charge(Account& account, const rg_function_counters& now, breaker::Handling& handling);
+  [[nodiscard]] bool is_due(const Group& group, std::int64_t now_ns) const;
+  [[nodiscard]] breaker::GroupSpending close_sample(const std::string& name, Group& group, std::int64_t now_ns);
+  [[nodiscard]] std::int64_t read_cpu(Group& group) const;
+  void take(const breaker::BudgetStep& step);
+  void forget_restored();
+
+  const Clock& clock_;
+  HitCosts costs_;
+  breaker::Governor governor_;
+  std::vector<std::string> guards_;               // by guard index
+  std::map<std::string, bool> judged_by_switch_;  // by function name
+  std::map<std::uint32_t, Account> accounts_;
+  std::map<std::string, Group> groups_;  // by guard; those that name functions
+  std::vector<Exempt> exempt_;           // on trial too
+  std::array<std::uint64_t, breaker::kBudgetStepNames.size()> fuse_steps_{};
+  std::int64_t ticked_ns_ = 0;
+};
+
+}  // namespace raceguard::app

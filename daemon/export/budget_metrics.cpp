@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/export/budget_metrics.h"
+
+#include <map>
+#include <string>
+
+#include "daemon/export/budget_view.h"
+#include "daemon/export/json_parts.h"
+#include "daemon/export/metric_families.h"
+#include "raceguard/clock.h"
+
+namespace raceguard::exporting {
+
+// The labels are guards and steps: as many as the policy has, whatever happens.
+void put_budget(FamilyList& out, const BudgetView& budget) {
+  using Kind = breaker::BudgetStep::Kind;
+  const auto guard_label = [](const GuardBudgetView& guard) { return MetricLabels{{"guard", guard.guard}}; };
+  out.counter("raceguard_budget_hits_total", "Hits of function probes, entries and returns.");
+  for (const auto& guard : budget.guards) out.value(guard.hits, guard_label(guard));
+  out.counter("raceguard_budget_cost_seconds_total", "What function probes took of their callers' time, calibrated.");
+  for (const auto& guard : budget.guards) out.value(to_seconds(guard.cost_ns), guard_label(guard));
+  out.counter("raceguard_budget_target_cpu_seconds_total", "CPU time of the targets since they are guarded.");
+  for (const auto& guard : budget.guards) out.value(to_seconds(guard.cpu_ns), guard_label(guard));
+  out.gauge("raceguard_budget_share_ratio", "Share of the targets' CPU time that function probes took of late.");
+  for (const auto& guard : budget.guards) out.value(guard.share, guard_label(guard));
+  out.gauge("raceguard_budget_limit_ratio", "The share that they may take.");
+  for (const auto& guard : budget.guards) out.value(guard.limit, guard_label(guard));
+  std::map<std::string, std::uint64_t> exempt;
+  for (const auto& guard : budget.guards) exempt[guard.guard] = 0;
+  for (const ExemptionView& each : budget.exemptions) exempt[each.guard] += each.on_trial ? 0 : 1;
+  out.gauge("raceguard_budget_exempt_functions", "Functions that are not probed because of what that cost.");
+  for (const auto& [guard, count] : exempt) out.value(count, {{"guard", guard}});
+  out.counter("raceguard_budget_steps_total", "Decisions of the governor; raceguardctl status names the functions.");
+  for (const auto& guard : budget.guards) {
+    for (const Kind kind : {Kind::kExempt, Kind::kTry, Kind::kRestore}) {
+      out.value(guard.steps.at(static_cast<std::size_t>(kind)),
+                {{"guard", guard.guard}, {"step", std::string(breaker::to_string(kind))}});
+    }
+  }
+  out.counter("raceguard_budget_fuse_steps_total", "Decisions about the fuse that takes all function probes off.");
+  for (const Kind kind : {Kind::kFuseOpen, Kind::kFuseTry, Kind::kFuseClose}) {
+    out.value(budget.fuse_steps.at(static_cast<std::size_t>(kind)), {{"step", std::string(breaker::to_string(kind))}});
+  }
+  out.gauge("raceguard_budget_fuse_open", "1 while no function is probed, because handling a hit took too long.")
+      .value(std::uint64_t{budget.fuse_open});
+  out.gauge("raceguard_budget_handling_seconds", "Mean time to handle a hit of late; 0: too few to say.")
+      .value(budget.handling_ns / static_cast<double>(kNsPerSecond));
+  out.gauge("raceguard_budget_calibrated", "1 once the costs of hits were measured on this machine.")
+      .value(std::uint64_t{budget.calibrated});
+}
+
+}  // namespace raceguard::exporting

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What probes of functions cost, and what was done about it, as readers see it; a part of the Snapshot.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/breaker/budget.h"
+
+namespace raceguard::exporting {
+
+struct GuardBudgetView {
+  std::string guard;
+  double limit = 0;          // share of the targets' CPU time
+  double share = 0;          // of the last ten seconds
+  std::int64_t cost_ns = 0;  // of all its functions since the start, as all below
+  std::int64_t cpu_ns = 0;   // of its targets, while functions were probed
+  std::uint64_t hits = 0;
+  std::array<std::uint64_t, breaker::kBudgetStepNames.size()> steps{};  // by BudgetStep::Kind
+};
+
+// A function that is not probed, or on trial.
+struct ExemptionView {
+  std::string guard;
+  std::string name;  // of the FunctionGuard
+  std::string symbol;
+  std::string reason;
+  bool on_trial = false;
+  std::int64_t since_realtime_ns = 0;
+  std::int64_t next_change_ns = 0;  // monotonic
+};
+
+struct BudgetView {
+  bool calibrated = false;  // else the costs are those of a bare machine, the least there are
+  bool fuse_open = false;
+  std::string fuse_reason;
+  std::int64_t fuse_next_change_ns = 0;  // monotonic; 0: not by time
+  std::array<std::uint64_t, breaker::kBudgetStepNames.size()> fuse_steps{};
+  double handling_ns = 0;  // mean of a hit in the last second
+  std::vector<GuardBudgetView> guards;
+  std::vector<ExemptionView> exemptions;
+};
+
+}  // namespace raceguard::exporting
