@@ -16,6 +16,16 @@ static __always_inline struct rg_target *rg_function_target(rg_u64 pid_tgid)
 	return target && (target->flags & RG_TARGET_FUNCTIONS) ? target : 0;
 }
 
+/* Another program of the same file, or another policy's target. The kernel has handled its hit all the same. */
+static __always_inline void rg_count_foreign(struct pt_regs *ctx)
+{
+	rg_u32 function_id = (rg_u32)bpf_get_attach_cookie(ctx);
+	struct rg_function_counters *figures = bpf_map_lookup_elem(&rg_function_figures, &function_id);
+
+	if (figures)
+		__sync_fetch_and_add(&figures->foreign, 1);
+}
+
 static __always_inline void rg_remember_call(const struct rg_call_key *key)
 {
 	struct rg_call call = {.entry_ns = bpf_ktime_get_ns()};
@@ -92,8 +102,10 @@ int rg_function_entry(struct pt_regs *ctx)
 	struct rg_function_counters *figures;
 	struct rg_function_config *config;
 
-	if (!target)
+	if (!target) {
+		rg_count_foreign(ctx);
 		return 0;
+	}
 	key.function_id = (rg_u32)bpf_get_attach_cookie(ctx);
 	config = bpf_map_lookup_elem(&rg_functions, &key.function_id);
 	figures = bpf_map_lookup_elem(&rg_function_figures, &key.function_id);
@@ -101,8 +113,12 @@ int rg_function_entry(struct pt_regs *ctx)
 		rg_drop(RG_DROP_FUNCTION_UNKNOWN);
 		return 0;
 	}
-	if (config->in_use != RG_SLOT_ACTIVE || config->target_id != target->target_id)
+	if (config->in_use != RG_SLOT_ACTIVE)
 		return 0;
+	if (config->target_id != target->target_id) {
+		__sync_fetch_and_add(&figures->foreign, 1);
+		return 0;
+	}
 	__sync_fetch_and_add(&figures->calls, 1);
 	if (config->object_argument)
 		rg_see_object(ctx, config, &key);
@@ -122,6 +138,18 @@ static __always_inline void rg_count_return(struct rg_function_counters *figures
 		__sync_fetch_and_add(&figures->slow, 1);
 	if (rg_is_error(config, result))
 		__sync_fetch_and_add(&figures->errors, 1);
+}
+
+/* How long this program took until now, now and then: its part of what a hit costs. */
+static __always_inline void rg_time_program(struct rg_function_counters *figures, rg_u64 start_ns)
+{
+	rg_u64 took_ns;
+
+	if (figures->returns & (RG_TIMED_EACH - 1))
+		return;
+	took_ns = bpf_ktime_get_ns() - start_ns;
+	__sync_fetch_and_add(&figures->timed, 1);
+	__sync_fetch_and_add(&figures->timed_ns, took_ns < RG_TIMED_MAX_NS ? took_ns : RG_TIMED_MAX_NS);
 }
 
 /* At a return probe sp is the CFA already. The result is in rax. */
@@ -151,6 +179,7 @@ int rg_function_return(struct pt_regs *ctx)
 	entry_ns = call->entry_ns;
 	bpf_map_delete_elem(&rg_calls, &key);
 	rg_count_return(figures, config, now_ns - entry_ns, ctx->ax);
+	rg_time_program(figures, now_ns);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/budget_desk.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@ namespace {
 using breaker::BudgetStep;
 using breaker::GroupBudget;
 
+constexpr std::int64_t kTimedWindowNs = kNsPerSecond;
 // CPU times are read when a budget could be overspent; else as often as this, for the figures.
 constexpr std::int64_t kSamplePeriodNs = kNsPerSecond;
 
@@ -66,6 +68,9 @@ void BudgetDesk::reload(const policy::Policy& policy) {
       }
     }
   }
+  if (!budgets.empty() && !costs_.measured()) {
+    costs_.measure();
+  }
   governor_.set_budgets(budgets);
   std::erase_if(groups_, [&](const auto& entry) { return !budgets.contains(entry.first); });
   for (const auto& [name, budget] : budgets) {
@@ -106,23 +111,49 @@ void BudgetDesk::follow(const plan::ProbePlan& plan) {
   }
 }
 
+void BudgetDesk::time_programs(std::span<const kernel::FunctionReading> readings, std::int64_t elapsed_ns) {
+  const double kept = std::exp(-static_cast<double>(elapsed_ns) / static_cast<double>(kTimedWindowNs));
+  timed_ *= kept;
+  timed_ns_ *= kept;
+  for (const kernel::FunctionReading& reading : readings) {
+    if (const auto found = accounts_.find(reading.function_id); found != accounts_.end()) {
+      const rg_function_counters& last = found->second.last;
+      timed_ += static_cast<double>(detect::added_count(reading.sum.timed, last.timed));
+      timed_ns_ += static_cast<double>(detect::added_count(reading.sum.timed_ns, last.timed_ns));
+    }
+  }
+}
+
+// The program at the entry was not timed: it does about what the one at the return does.
+double BudgetDesk::entry_ns(const Account& account) const {
+  return costs_.entry_ns(account.probe.site.kind) + program_ns();
+}
+
+double BudgetDesk::return_ns() const { return costs_.return_ns() + program_ns(); }
+
 void BudgetDesk::charge(Account& account, const rg_function_counters& now, breaker::Handling& handling) {
   rg_function_counters& last = account.last;
   const std::uint64_t calls = detect::added_count(now.calls, last.calls);
   const std::uint64_t returns = detect::added_count(now.returns, last.returns);
-  const std::int64_t cost_ns = to_ns(static_cast<double>(calls) * costs_.entry_ns(account.probe.site.kind) +
-                                     static_cast<double>(returns) * costs_.return_ns());
+  // The programs end early there: the kernel's part is what these hits cost.
+  const std::uint64_t foreign = detect::added_count(now.foreign, last.foreign);
+  const double foreign_ns = costs_.entry_ns(account.probe.site.kind) + costs_.return_ns();
+  const std::int64_t cost_ns =
+      to_ns(static_cast<double>(calls) * entry_ns(account) + static_cast<double>(returns) * return_ns() +
+            static_cast<double>(foreign) * foreign_ns);
   account.pending.cost_ns += cost_ns;
   account.pending.returns += returns;
   account.pending.errors += detect::added_count(now.errors, last.errors);
   account.cost_ns += cost_ns;
   last = now;
-  handling.hits += calls + returns;
+  const std::uint64_t hits = calls + returns + 2 * foreign;
+  handling.hits += hits;
   handling.total_ns += cost_ns;
   Group& group = groups_.at(account.probe.guard);
   group.pending_ns += cost_ns;
   group.totals.cost_ns += cost_ns;
-  group.totals.hits += calls + returns;
+  group.totals.hits += hits;
+  group.totals.foreign_hits += 2 * foreign;
 }
 
 bool BudgetDesk::is_due(const Group& group, std::int64_t now_ns) const {
@@ -163,10 +194,9 @@ breaker::GroupSpending BudgetDesk::close_sample(const std::string& name, Group& 
 
 std::vector<BudgetStep> BudgetDesk::tick(std::span<const kernel::FunctionReading> readings) {
   const breaker::Instant now{.monotonic_ns = clock_.monotonic_ns(), .realtime_ns = clock_.realtime_ns()};
-  if (!accounts_.empty()) {
-    costs_.measure();
-  }
-  costs_.poll();
+  costs_.poll(now.monotonic_ns);
+  const std::int64_t elapsed_ns = now.monotonic_ns - std::exchange(ticked_ns_, now.monotonic_ns);
+  time_programs(readings, elapsed_ns);
   breaker::Handling handling;
   for (const kernel::FunctionReading& reading : readings) {
     if (const auto account = accounts_.find(reading.function_id); account != accounts_.end()) {
@@ -176,13 +206,13 @@ std::vector<BudgetStep> BudgetDesk::tick(std::span<const kernel::FunctionReading
   breaker::GroupSpendings due;
   for (auto& [name, group] : groups_) {
     if (group.read_ns == 0) {
-      group.read_ns = ticked_ns_;
+      group.read_ns = now.monotonic_ns - elapsed_ns;
     }
     if (is_due(group, now.monotonic_ns)) {
       due.emplace(name, close_sample(name, group, now.monotonic_ns));
     }
   }
-  auto steps = governor_.tick(now, now.monotonic_ns - std::exchange(ticked_ns_, now.monotonic_ns), due, handling);
+  auto steps = governor_.tick(now, elapsed_ns, due, handling);
   for (const BudgetStep& step : steps) {
     take(step);
   }
@@ -236,10 +266,11 @@ void BudgetDesk::add_costs(std::vector<detect::FunctionFigures>& figures) const 
     if (const auto found = accounts_.find(each.function_id); found != accounts_.end()) {
       const Account& account = found->second;
       const Spent recent = account.recent.sum(now_ns);
+      each.foreign = account.last.foreign;
       each.cost_ns = account.cost_ns;
       each.cost_share =
           recent.cpu_ns > 0 ? static_cast<double>(recent.cost_ns) / static_cast<double>(recent.cpu_ns) : 0;
-      each.added_ns = to_ns(costs_.entry_ns(account.probe.site.kind) + costs_.return_ns());
+      each.added_ns = to_ns(entry_ns(account) + return_ns());
     }
   }
 }

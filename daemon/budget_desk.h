@@ -26,6 +26,9 @@ class BudgetDesk {
   // `clock` must outlive the desk.
   BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed);
 
+  // Before the first probe is set: what a hit costs, if the policy has functions.
+  void learn_costs() { costs_.wait(clock_.monotonic_ns()); }
+
   // A policy whose budget is another one has all its functions back.
   void reload(const policy::Policy& policy);
   // Targets or probes changed.
@@ -67,6 +70,11 @@ class BudgetDesk {
     std::string key;
   };
 
+  void time_programs(std::span<const kernel::FunctionReading> readings, std::int64_t elapsed_ns);
+  // Of the kernel and of the program behind it.
+  [[nodiscard]] double entry_ns(const Account& account) const;
+  [[nodiscard]] double return_ns() const;
+  [[nodiscard]] double program_ns() const { return timed_ > 0 ? timed_ns_ / timed_ : 0; }
   void charge(Account& account, const rg_function_counters& now, breaker::Handling& handling);
   [[nodiscard]] bool is_due(const Group& group, std::int64_t now_ns) const;
   [[nodiscard]] breaker::GroupSpending close_sample(const std::string& name, Group& group, std::int64_t now_ns);
@@ -84,6 +92,8 @@ class BudgetDesk {
   std::vector<Exempt> exempt_;           // on trial too
   std::array<std::uint64_t, breaker::kBudgetStepNames.size()> fuse_steps_{};
   std::int64_t ticked_ns_ = 0;
+  double timed_ = 0;  // of the last kTimedWindowNs, older ones weigh less
+  double timed_ns_ = 0;
 };
 
 }  // namespace raceguard::app

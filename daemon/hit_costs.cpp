@@ -7,6 +7,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "raceguard/clock.h"
+
 namespace raceguard::app {
 namespace {
 
@@ -25,10 +27,13 @@ double bare_entry_ns(symbols::SiteKind kind) {
 }
 constexpr double kBareReturnNs = 60;
 
+// A virtual machine may have moved to another host.
+constexpr std::int64_t kMeasurePeriodNs = 3600 * kNsPerSecond;
+
 }  // namespace
 
 void HitCosts::measure() {
-  if (measured_ || running_.valid()) {
+  if (running_.valid()) {
     return;
   }
   running_ = std::async(std::launch::async, [] {
@@ -37,18 +42,29 @@ void HitCosts::measure() {
   });
 }
 
-void HitCosts::poll() {
+void HitCosts::poll(std::int64_t now_ns) {
+  if (measured_ && now_ns - measured_ns_ > kMeasurePeriodNs) {
+    measure();
+  }
   if (!running_.valid() || running_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
     return;
   }
   figures_ = running_.get();
   measured_ = true;
+  measured_ns_ = now_ns;
   for (const Error& failure : figures_.failures) {
     spdlog::warn("calibration: {}", failure.to_string());
   }
   spdlog::info("a hit of a probe costs {:.2f} us (emulated) or {:.2f} us (single-stepped), a return {:.2f} us",
                entry_ns(symbols::SiteKind::kEmulated) / 1000, entry_ns(symbols::SiteKind::kSingleStepped) / 1000,
                return_ns() / 1000);
+}
+
+void HitCosts::wait(std::int64_t now_ns) {
+  if (running_.valid()) {
+    static_cast<void>(running_.wait_for(std::chrono::seconds(1)));
+    poll(now_ns);
+  }
 }
 
 double HitCosts::entry_ns(symbols::SiteKind kind) const {

@@ -2,6 +2,7 @@
 // What a hit of a function's probe costs on this machine.
 #pragma once
 
+#include <cstdint>
 #include <future>
 
 #include "daemon/kernel/calibrate.h"
@@ -9,15 +10,21 @@
 
 namespace raceguard::app {
 
-// Measured once, by a thread of its own, "rg-calibrate": attaching to own code and detaching takes 0.4 s, and the loop
-// has to beat the switch page's heart every 0.2 s. Until it is done, the costs of a bare machine stand in: hits are
-// dearer everywhere else, so nobody is exempted on a guess.
+// Measured at the start and each hour, by a thread of its own, "rg-calibrate": attaching to own code and detaching
+// takes 0.4 s, and the loop has to beat the switch page's heart every 0.2 s. The daemon's start waits for it, so that a
+// hot function is known at the first tick. If it takes longer, the costs of a bare machine stand in: hits are dearer
+// everywhere else, so nobody is exempted on a guess.
 class HitCosts {
  public:
-  // Begins to measure, at the first call. Not before the daemon has given up its rights: threads keep theirs.
+  // Begins to measure, unless it is at it. A thread that the daemon's start begins keeps the rights that it gives up
+  // afterwards, and ends within a second.
   void measure();
+
   // Takes the figures over once they are there; once a tick.
-  void poll();
+  void poll(std::int64_t now_ns);
+
+  // Until they are there, a second at most.
+  void wait(std::int64_t now_ns);
 
   [[nodiscard]] bool measured() const { return measured_; }
   // What the kernel takes for an entry probe on such a site, and for a return probe.
@@ -26,6 +33,7 @@ class HitCosts {
 
  private:
   bool measured_ = false;
+  std::int64_t measured_ns_ = 0;
   kernel::Calibration figures_;
   std::future<kernel::Calibration> running_;  // last: it waits for its thread
 };

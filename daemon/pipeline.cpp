@@ -49,6 +49,7 @@ Pipeline::Pipeline(policy::Policy policy, std::vector<std::filesystem::path> con
       started_realtime_ns_(clock.realtime_ns()) {}
 
 Result<void> Pipeline::start() {
+  budget_.learn_costs();
   auto changes = prober_.scan();
   if (!changes) {
     return fail(std::move(changes.error()));
@@ -223,8 +224,6 @@ Result<void> Pipeline::reload() {
     desk_.note("reload", {{"ok", false}, {"error", policy_error_}});
     return fail(loaded.error().to_error());
   }
-  budget_.reload(*loaded);
-  prober_.leave_out(budget_.left_out());
   auto changes = prober_.reload(*loaded);
   if (!changes) {
     ++reload_failures_;
@@ -242,7 +241,10 @@ Result<void> Pipeline::reload() {
   policy_error_.clear();
   told_omissions_.clear();
   races_.reload(policy_);
+  budget_.reload(policy_);
   follow(*changes);
+  prober_.leave_out(budget_.left_out());
+  follow(prober_.update());
   desk_.reload(policy_);
   desk_.note("reload", {{"ok", true}, {"generation", policy_generation_}});
   spdlog::info("policy reloaded: {}", status_line());

@@ -41,6 +41,7 @@ struct FunctionFigures {
   std::int64_t total_ns = 0;
   std::int64_t max_ns = 0;
   Histogram latency;
+  std::uint64_t foreign = 0;  // entries by processes that are no target
   std::int64_t cost_ns = 0;   // that its probes took of its callers' time, calibrated
   double cost_share = 0;      // of the targets' CPU time in the last ten seconds
   std::int64_t added_ns = 0;  // to each call, by its probes

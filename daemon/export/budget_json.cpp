@@ -64,6 +64,7 @@ json budget_json(const Snapshot& snapshot) {
                       {"limit", guard.limit},
                       {"share", guard.share},
                       {"hits", guard.hits},
+                      {"foreign_hits", guard.foreign_hits},
                       {"cost_seconds", to_seconds(guard.cost_ns)},
                       {"target_cpu_seconds", to_seconds(guard.cpu_ns)},
                       {"steps", steps_json(guard.steps, BudgetStep::Kind::kExempt, BudgetStep::Kind::kRestore)}});

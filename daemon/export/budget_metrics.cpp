@@ -17,6 +17,9 @@ void put_budget(FamilyList& out, const BudgetView& budget) {
   const auto guard_label = [](const GuardBudgetView& guard) { return MetricLabels{{"guard", guard.guard}}; };
   out.counter("raceguard_budget_hits_total", "Hits of function probes, entries and returns.");
   for (const auto& guard : budget.guards) out.value(guard.hits, guard_label(guard));
+  out.counter("raceguard_budget_foreign_hits_total",
+              "Of these, hits by processes that run the same file and are no target.");
+  for (const auto& guard : budget.guards) out.value(guard.foreign_hits, guard_label(guard));
   out.counter("raceguard_budget_cost_seconds_total", "What function probes took of their callers' time, calibrated.");
   for (const auto& guard : budget.guards) out.value(to_seconds(guard.cost_ns), guard_label(guard));
   out.counter("raceguard_budget_target_cpu_seconds_total", "CPU time of the targets since they are guarded.");

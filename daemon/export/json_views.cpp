@@ -123,6 +123,7 @@ json function_json(const detect::FunctionFigures& figures, const plan::FunctionP
           {"probe_cost",
            {{"total_seconds", to_seconds(figures.cost_ns)},
             {"share", figures.cost_share},
+            {"foreign_hits", figures.foreign},
             {"per_call_seconds", to_seconds(figures.added_ns)}}},
           {"duration_seconds", durations_json(figures.latency, figures.total_ns, figures.max_ns)},
           {"probe", probe_json(probe)}};

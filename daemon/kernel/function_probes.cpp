@@ -185,6 +185,9 @@ Result<std::vector<FunctionReading>> FunctionProbes::read() const {
       reading.sum.errors += cpu.errors;
       reading.sum.slow += cpu.slow;
       reading.sum.total_ns += cpu.total_ns;
+      reading.sum.foreign += cpu.foreign;
+      reading.sum.timed += cpu.timed;
+      reading.sum.timed_ns += cpu.timed_ns;
       reading.sum.max_ns = std::max(reading.sum.max_ns, cpu.max_ns);
       for (std::size_t bucket = 0; bucket < RG_HISTOGRAM_BUCKETS; ++bucket) {
         reading.sum.histogram[bucket] += cpu.histogram[bucket];

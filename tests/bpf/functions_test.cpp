@@ -48,6 +48,16 @@ TEST_P(Functions, CountsCallsReturnsAndErrorsExactly) {
   EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_UNMATCHED), 0U);
 }
 
+TEST_P(Functions, TheProgramTimesItselfNowAndThen) {
+  attach("work");
+  target_.run("work 3200");
+  const auto figures = figures_of(attachment_, 3);
+  EXPECT_LE(figures.timed, 3200U / RG_TIMED_EACH);
+  EXPECT_GE(figures.timed, 3200U / RG_TIMED_EACH / 2) << "some returns of each CPU come before its first";
+  EXPECT_GT(figures.timed_ns, 0U);
+  EXPECT_LE(figures.timed_ns, figures.timed * RG_TIMED_MAX_NS);
+}
+
 TEST_P(Functions, MeasuresLatencyAndCountsSlowCalls) {
   plan::FunctionProbe probe = function_probe(target_, "slow", 3);
   probe.slow_ns = 20 * kNsPerMs;
@@ -94,12 +104,13 @@ TEST_P(Functions, CallsLeftByLongjmpOrThreadExitExpireAndAreCounted) {
   EXPECT_EQ(expired, 7U);
 }
 
-TEST_P(Functions, AnotherProcessOfTheSameFileIsNotCounted) {
+TEST_P(Functions, AnotherProcessOfTheSameFileIsCountedApart) {
   TargetProcess other;
   attach("work");
   other.run("work 500");
   target_.run("work 20");
   EXPECT_EQ(figures_of(attachment_, 3).calls, 20U);
+  EXPECT_EQ(figures_of(attachment_, 3).foreign, 500U) << "it pays for the probe";
 }
 
 TEST_P(Functions, AChildOfATargetIsATargetAtOnce) {

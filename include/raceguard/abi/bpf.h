@@ -8,7 +8,7 @@
 #include "histogram.h"
 #include "types.h"
 
-#define RG_BPF_ABI_VERSION 2 /* in the object's rodata; the daemon refuses another one */
+#define RG_BPF_ABI_VERSION 3 /* in the object's rodata; the daemon refuses another one */
 
 #define RG_COMM_LEN 16
 #define RG_FRAME_POINTER_DEPTH 32
@@ -60,8 +60,16 @@ struct rg_function_counters {
 	rg_u64 slow;
 	rg_u64 total_ns;
 	rg_u64 max_ns;
+	rg_u64 foreign;  /* entries by processes that are no target of the function's: they pay for the probe too */
+	rg_u64 timed;    /* returns at which the program's own time was taken: one of RG_TIMED_EACH on each CPU */
+	rg_u64 timed_ns; /* that time, RG_TIMED_MAX_NS at most each */
 	rg_u64 histogram[RG_HISTOGRAM_BUCKETS];
 };
+
+/* A power of two. Two looks at the clock for each return would cost a tenth of what they measure. */
+#define RG_TIMED_EACH 32
+/* A program that took longer had lost its CPU; one such time would pass for the mean of thousands. */
+#define RG_TIMED_MAX_NS 200000
 
 /* calls in flight: kept by thread and frame */
 struct rg_call_key {
@@ -166,7 +174,7 @@ struct rg_record_stack {
 
 RG_STATIC_ASSERT(sizeof(struct rg_target) == 8, "rg_target");
 RG_STATIC_ASSERT(sizeof(struct rg_function_config) == 32, "rg_function_config");
-RG_STATIC_ASSERT(sizeof(struct rg_function_counters) == 48 + 8 * RG_HISTOGRAM_BUCKETS, "rg_function_counters");
+RG_STATIC_ASSERT(sizeof(struct rg_function_counters) == 72 + 8 * RG_HISTOGRAM_BUCKETS, "rg_function_counters");
 RG_STATIC_ASSERT(sizeof(struct rg_call_key) == 24, "rg_call_key");
 RG_STATIC_ASSERT(sizeof(struct rg_object_key) == 16, "rg_object_key");
 RG_STATIC_ASSERT(sizeof(struct rg_object) == 16, "rg_object");

@@ -10,7 +10,7 @@ static volatile unsigned long sum;
 
 __attribute__((noinline)) int hot(int value)
 {
-	for (int i = 0; i < 250; ++i) /* some 0.5 us of work */
+	for (int i = 0; i < 1500; ++i) /* some microsecond of work */
 		sum += (unsigned long)value;
 	return value < 0 ? -1 : 0;
 }
