@@ -18,7 +18,7 @@ struct GuardBudgetView {
   std::int64_t cost_ns = 0;  // of all its functions since the start, as all below
   std::int64_t cpu_ns = 0;   // of its targets, while functions were probed
   std::uint64_t hits = 0;
-  std::uint64_t foreign_hits = 0;  // of these, by processes that are no target
+  std::uint64_t foreign_hits = 0;                                       // of these, by processes that are no target
   std::array<std::uint64_t, breaker::kBudgetStepNames.size()> steps{};  // by BudgetStep::Kind
 };
 
