@@ -55,6 +55,7 @@ Result<void> Pipeline::start() {
     return fail(std::move(changes.error()));
   }
   follow(*changes);
+  attach_postponed();
   for (const std::string& text : guards_without_target(policy_, prober_.plan())) {
     spdlog::info("{} yet", text);
   }
@@ -63,6 +64,14 @@ Result<void> Pipeline::start() {
   ready_ = true;
   publish();
   return {};
+}
+
+// Some at a time, with a look at what they cost in between.
+void Pipeline::attach_postponed() {
+  while (prober_.has_postponed()) {
+    govern();
+    follow(prober_.update());
+  }
 }
 
 void Pipeline::follow(const ProbeChanges& changes) {
@@ -245,6 +254,7 @@ Result<void> Pipeline::reload() {
   follow(*changes);
   prober_.leave_out(budget_.left_out());
   follow(prober_.update());
+  attach_postponed();
   desk_.reload(policy_);
   desk_.note("reload", {{"ok", true}, {"generation", policy_generation_}});
   spdlog::info("policy reloaded: {}", status_line());

@@ -55,6 +55,7 @@ class Pipeline {
 
  private:
   void follow(const ProbeChanges& changes);
+  void attach_postponed();
   void tell_omissions();
   void look_for_races();
   void charge(const std::vector<kernel::FunctionReading>& readings);

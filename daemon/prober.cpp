@@ -9,6 +9,12 @@
 #include "daemon/plan/difference.h"
 
 namespace raceguard::app {
+namespace {
+
+// One takes 1 to 30 ms to attach, as busy as the machine is, and meanwhile nobody looks at what the others cost.
+constexpr std::size_t kAttachedAtOnce = 16;
+
+}  // namespace
 
 Prober::Prober(const policy::Policy& policy, kernel::Attachment attachment, const symbols::KernelTreatment& treatment)
     : policy_(policy),
@@ -67,7 +73,7 @@ ProbeChanges Prober::update() {
   if (targets_.has_unsettled()) {
     pending_.append(targets_.settle());
   }
-  return pending_.empty() && !left_out_changed_ ? ProbeChanges{} : replan();
+  return pending_.empty() && !left_out_changed_ && !postponed_ ? ProbeChanges{} : replan();
 }
 
 ProbeChanges Prober::replan() {
@@ -82,11 +88,23 @@ ProbeChanges Prober::replan() {
   refused_.leave_out(next);
   left_out_.leave_out(next);
   done.difference = plan::difference(plan_, next);
+  postpone(next, done.difference);
   if (!done.difference.empty()) {
     attach(next, done);
   }
   plan_ = std::move(next);
   return done;
+}
+
+// The others leave this plan, as if the policy did not have them yet.
+void Prober::postpone(plan::ProbePlan& next, plan::PlanDifference& difference) {
+  auto& added = difference.add_functions;
+  postponed_ = added.size() > kAttachedAtOnce;
+  while (added.size() > kAttachedAtOnce) {
+    std::erase_if(next.functions,
+                  [&](const plan::FunctionProbe& probe) { return probe.function_id == added.back().function_id; });
+    added.pop_back();
+  }
 }
 
 // What the kernel refuses leaves plan and difference: it is not probed, and is tried again at the next scan only.

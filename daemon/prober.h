@@ -40,8 +40,10 @@ class Prober {
 
   // Takes an event in; what follows from it is done by the next update().
   void on_event(const events::ProcessEvent& event);
-  // Once a tick: plans anew if targets changed or are settling.
+  // Once a tick: plans anew if targets changed or are settling, or if functions wait to be probed.
   [[nodiscard]] ProbeChanges update();
+  // Functions wait for the next update(): so many at once that their costs have to be looked at in between.
+  [[nodiscard]] bool has_postponed() const { return postponed_; }
 
   [[nodiscard]] const targets::TargetSet& targets() const { return targets_; }
   [[nodiscard]] const plan::ProbePlan& plan() const { return plan_; }
@@ -50,6 +52,7 @@ class Prober {
 
  private:
   [[nodiscard]] ProbeChanges replan();
+  void postpone(plan::ProbePlan& next, plan::PlanDifference& difference);
   void attach(plan::ProbePlan& next, ProbeChanges& done);
 
   policy::Policy policy_;
@@ -61,6 +64,7 @@ class Prober {
   plan::LeftOutProbes refused_;
   plan::LeftOutProbes left_out_;
   bool left_out_changed_ = false;
+  bool postponed_ = false;
   targets::TargetChanges pending_;
 };
 

@@ -13,7 +13,7 @@ namespace raceguard::breaker {
 namespace {
 
 using Kind = BudgetStep::Kind;
-constexpr std::uint64_t kSchedules = 300;
+constexpr std::uint64_t kSchedules = 100;
 constexpr int kSteps = 4000;
 
 struct Course {

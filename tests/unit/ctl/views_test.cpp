@@ -76,6 +76,16 @@ TEST(LocksText, ConditionVariablesAreCountedNotShown) {
   EXPECT_THAT(text, AllOf(Not(HasSubstr("orders")), HasSubstr("1 condition variable not shown")));
 }
 
+TEST(FunctionsText, ExemptOnesAreToldWithTheReason) {
+  const exporting::Snapshot snapshot = exporting::sample_snapshot();
+  const auto told = AllOf(HasSubstr("exempt: hash of checkout: its probe took 60 % of the CPU time of checkout"),
+                          HasSubstr("tried again at 00:01:00"));
+  const Style wide{.width = 200};
+  EXPECT_THAT(functions_text(Doc(exporting::functions_json(snapshot)), wide), told);
+  EXPECT_THAT(status_text(Doc(exporting::status_json(snapshot)), wide),
+              AllOf(told, HasSubstr("checkout: probes take 0.4 % of its CPU time, 1.0 % allowed")));
+}
+
 TEST(FunctionsText, NoThresholdIsNoSlowCall) {
   json document = exporting::functions_json(exporting::sample_snapshot());
   EXPECT_THAT(functions_text(Doc(document), kPlain),

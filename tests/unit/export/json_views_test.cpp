@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/export/budget_json.h"
 #include "daemon/export/client/error_wire.h"
 #include "daemon/export/views_by_name.h"
 #include "raceguard/abi/drop_reasons.h"
@@ -60,6 +61,38 @@ TEST(JsonViews, FunctionCarriesItsRatiosAndItsProbe) {
   EXPECT_NEAR(function["duration_seconds"]["p99"].get<double>(), 0.030, 0.0075);  // a bucket is 25 % wide
   EXPECT_EQ(function["probe"]["kind"], "emulated");
   EXPECT_EQ(function["probe"]["slow_threshold_seconds"], 0.02);
+}
+
+TEST(JsonViews, BudgetsAndExemptionsAreTold) {
+  const json status = status_json(sample_snapshot())["budget"];
+  EXPECT_EQ(status["guards"][0]["cost_seconds"], 2.5);
+  EXPECT_EQ(status["guards"][0]["steps"], (json{{"exempt", 1}, {"try", 0}, {"restore", 0}}));
+  EXPECT_EQ(status["fuse"]["open"], false);
+  EXPECT_EQ(status["fuse"]["next_change"], nullptr);
+  const json exemption = functions_json(sample_snapshot())["exemptions"][0];
+  EXPECT_EQ(exemption, status["exemptions"][0]);
+  EXPECT_EQ(exemption["state"], "exempt");
+  EXPECT_EQ(exemption["next_change"], "2026-01-01T00:01:00.123456Z");
+}
+
+TEST(JsonViews, AStepIsARecordAndALine) {
+  breaker::BudgetStep step{.kind = breaker::BudgetStep::Kind::kExempt,
+                           .group = "checkout",
+                           .key = "0",
+                           .name = "hash(int)",
+                           .reason = "it took 60 %",
+                           .evidence = {{"function_cost_ratio", 0.6, 0.01, 7}},
+                           .time = {.monotonic_ns = 5, .realtime_ns = kSampleRealtimeNs},
+                           .next_change_ns = 60'000'000'005};
+  const json record = budget_step_json(step);
+  EXPECT_EQ(record["step"], "exempt");
+  EXPECT_EQ(record["function"], "hash(int)");
+  EXPECT_EQ(record["evidence"][0]["crossed"], true);
+  EXPECT_EQ(record["next_change"], "2026-01-01T00:01:00.123456Z");
+  EXPECT_EQ(budget_step_text(step), "budget: exempt hash(int) of checkout: it took 60 %");
+  step = {.kind = breaker::BudgetStep::Kind::kFuseOpen, .reason = "slow"};
+  EXPECT_EQ(budget_step_text(step), "budget: fuse_open: slow");
+  EXPECT_EQ(budget_step_json(step)["guard"], nullptr);
 }
 
 TEST(JsonViews, ExplainSaysWhyWithEvidenceAndWhatIsNext) {

@@ -57,6 +57,9 @@ TEST(Metrics, CarriesTheFigures) {
               HasSubstr("raceguard_switch_transitions_total{switch=\"recommend\",to=\"open\",enforced=\"true\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("raceguard_drops_total{reason=\"ring_full\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("process_open_fds 42\n"));
+  EXPECT_THAT(text, HasSubstr("raceguard_budget_cost_seconds_total{guard=\"checkout\"} 2.5\n"));
+  EXPECT_THAT(text, HasSubstr("raceguard_budget_exempt_functions{guard=\"checkout\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("raceguard_budget_steps_total{guard=\"checkout\",step=\"exempt\"} 1\n"));
 }
 
 TEST(Metrics, EveryDropReasonIsAlwaysThere) {

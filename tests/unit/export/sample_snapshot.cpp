@@ -79,6 +79,27 @@ SwitchView sample_switch() {
   return view;
 }
 
+BudgetView sample_budget() {
+  GuardBudgetView guard;
+  guard.guard = "checkout";
+  guard.limit = 0.01;
+  guard.share = 0.004;
+  guard.cost_ns = 2'500'000'000;
+  guard.cpu_ns = 600'000'000'000;
+  guard.hits = 1'000'000;
+  guard.steps[0] = 1;
+  BudgetView budget;
+  budget.calibrated = true;
+  budget.guards = {guard};
+  budget.exemptions = {{.guard = "checkout",
+                        .name = "hash",
+                        .symbol = "hash(int)",
+                        .reason = "its probe took 60 % of the CPU time of checkout",
+                        .since_realtime_ns = kSampleRealtimeNs,
+                        .next_change_ns = kSampleMonotonicNs + 60'000'000'000}};
+  return budget;
+}
+
 }  // namespace
 
 Snapshot sample_snapshot() {
@@ -119,6 +140,7 @@ Snapshot sample_snapshot() {
   snapshot.findings[0].guard = "checkout";
   snapshot.findings[0].subject = "orders";
   snapshot.findings[0].first_seen_ns = kSampleRealtimeNs;
+  snapshot.budget = sample_budget();
   snapshot.switches = {sample_switch()};
   snapshot.drops.assign(RG_DROP_REASON_COUNT, 0);
   snapshot.drops[RG_DROP_RING_FULL] = 3;

@@ -48,6 +48,21 @@ TEST(LeftOutProbes, AreTriedAgainOnceCleared) {
   EXPECT_TRUE(plan.omissions.empty());
 }
 
+TEST(LeftOutProbes, AllAreLeftOutEachWithItsOwnReason) {
+  LeftOutProbes left_out;
+  left_out.add(probe(3, 0x1004), kRefusal);
+  left_out.add_all(Error(ErrorCode::kBudgetExceeded, "the fuse is open"));
+  ProbePlan plan;
+  plan.functions = {probe(7, 0x1004), probe(8, 0x2000)};
+  left_out.leave_out(plan);
+  EXPECT_TRUE(plan.functions.empty());
+  ASSERT_EQ(plan.omissions.size(), 2U);
+  EXPECT_EQ(plan.omissions[0].code, ErrorCode::kKernelAttach);
+  EXPECT_EQ(plan.omissions[1].code, ErrorCode::kBudgetExceeded);
+  left_out.clear();
+  EXPECT_TRUE(left_out.empty());
+}
+
 TEST(LeftOutProbes, AnotherSiteOfTheSameFunctionIsAnotherProbe) {
   LeftOutProbes refused;
   refused.add(probe(3, 0x1004), kRefusal);
