@@ -56,7 +56,7 @@ static inline enum rg_wait_class rg_wait_class_of(rg_u32 operation, rg_u32 expec
 }
 
 /* glibc's pthread_cond_t up to the two words that its waiters wait on (g_signals, the second at an odd multiple of 4).
- * Since 2.41 (glibc bug 25847) they expect an even number there that grows with the signals, where they expected 0. */
+ * Since 2.41 (glibc bug 25847) they expect a number there that grows with the signals, where they expected 0. */
 struct rg_glibc_condition {
 	rg_u64 wseq;     /* waiters that ever came, and in bit 0 the group that the newest belong to */
 	rg_u64 g1_start; /* of these, where the older group begins, and a bit */
@@ -72,8 +72,7 @@ static inline rg_u64 rg_glibc_condition_around(rg_u64 address)
 
 static inline int rg_may_be_glibc_condition(rg_u32 operation, rg_u32 expected)
 {
-	return (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET && (operation & FUTEX_PRIVATE_FLAG) && expected &&
-	       !(expected & 1);
+	return (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET && (operation & FUTEX_PRIVATE_FLAG) && expected;
 }
 
 /* Whether what stands in front of the word can be a condition variable that somebody waits for. */

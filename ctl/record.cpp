@@ -23,7 +23,6 @@
 namespace raceguard::ctl {
 namespace {
 
-constexpr std::int64_t kStepNs = 4 * kNsPerMs;
 constexpr std::int64_t kProgressPeriodNs = kNsPerSecond;
 
 volatile std::sig_atomic_t ended_by_user = 0;
@@ -162,7 +161,8 @@ Result<std::string> run(Recording& recording, const RecordOptions& options, cons
         has_proven(recording.races(), options.suppressions)) {
       return std::string("ended at the first proven race, as asked");
     }
-    const timespec pause{.tv_sec = 0, .tv_nsec = kStepNs};
+    const timespec pause{.tv_sec = 0,
+                         .tv_nsec = std::min(recording.races().pause_ns(), std::max<std::int64_t>(end_ns - now_ns, 0))};
     ::nanosleep(&pause, nullptr);
   }
   return std::string("ended by the user");
@@ -175,8 +175,7 @@ int run_record(const Invocation& invocation) {
   if (!options) {
     return report(options.error());
   }
-  const kernel::Calibration calibration = kernel::calibrate();
-  options->watch.hit_cost_ns = calibration.cost_ns("watchpoint").value_or(options->watch.hit_cost_ns);
+  options->watch.cost = kernel::calibrate().watchpoint();
   const SystemClock clock;
   auto recording = Recording::open(options->watch, clock);
   if (!recording) {

@@ -22,7 +22,7 @@ class Recording {
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;
 
-  // Every few milliseconds. kTargetGone: the process ended.
+  // As often as races().pause_ns() says. kTargetGone: the process ended.
   [[nodiscard]] Result<void> step();
   [[nodiscard]] const app::RaceWatch& races() const { return *races_; }
   [[nodiscard]] exporting::RaceReport report() const;
@@ -30,7 +30,9 @@ class Recording {
  private:
   Recording(pid_t pid, const Clock& clock, kernel::Watcher watcher);
   [[nodiscard]] Result<void> watch_locks();
-  [[nodiscard]] Result<void> read_locks(std::int64_t now_ns);
+  [[nodiscard]] Result<void> step_locks(std::int64_t now_ns);
+  [[nodiscard]] Result<void> turn_locks(std::int64_t now_ns);
+  [[nodiscard]] Result<void> read_locks();
 
   pid_t pid_;
   const Clock& clock_;
@@ -40,6 +42,9 @@ class Recording {
   std::unique_ptr<app::Observer> observer_;
   std::string locks_note_;
   std::int64_t next_read_ns_ = 0;
+  bool locks_have_turn_ = true;
+  std::int64_t locks_since_ns_ = 0;    // begin of this turn, or of this rest
+  std::int64_t locks_watched_ns_ = 0;  // in turns that are over
 };
 
 }  // namespace raceguard::ctl

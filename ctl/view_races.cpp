@@ -66,10 +66,11 @@ void add_lock(std::string& text, const Doc& lock) {
 std::string cost_text(const Doc& cost) {
   return fmt::format(
       "cost to the process: {} hits of watchpoints, {} samples and {} holds ({} in all, the limit of one is {}), {} of "
-      "one CPU in {}\n",
+      "one CPU in {}; watchpoints on data were armed for {} of it\n",
       count(cost.number("hits")), count(cost.number("samples")), count(cost.number("holds")),
       duration(cost.number("hold_seconds")), duration(cost.number("longest_hold_seconds")),
-      percent(cost.number("share_of_one_cpu")), duration(cost.number("elapsed_seconds")));
+      percent(cost.number("share_of_one_cpu")), duration(cost.number("elapsed_seconds")),
+      duration(cost.number("armed_seconds")));
 }
 
 std::string coverage_text(const Doc& coverage) {

@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "daemon/kernel/calibrate.h"
-
 namespace raceguard::app {
 namespace {
 
@@ -18,7 +16,8 @@ constexpr std::int64_t kSettleNs = kNsPerSecond;  // a process that ends at once
 constexpr std::int64_t kRetryNs = 30 * kNsPerSecond;
 constexpr std::int64_t kRegistersRetryNs = 5 * kNsPerSecond;  // another tool may have them for a moment
 constexpr std::int64_t kTellPeriodNs =
-    kNsPerSecond;                     // of findings without a new race; they are copied with their stacks
+    kNsPerSecond;  // of findings without a new race; they are copied with their stacks
+constexpr std::int64_t kIdlePauseNs = 100 * kNsPerMs;
 constexpr std::size_t kMostOpen = 8;  // searches that keep symbols and what they learned: some 10 to 100 MiB each
 
 bool same_search(const policy::WatchGuard& a, const policy::WatchGuard& b) {
@@ -130,12 +129,14 @@ void RaceSearch::step() {
   }
 }
 
+std::int64_t RaceSearch::pause_ns() const { return current_ ? entries_.at(*current_).watch->pause_ns() : kIdlePauseNs; }
+
 void RaceSearch::take_registers(std::int64_t now_ns) {
   if (now_ns < next_try_ns_) {
     return;
   }
-  if (!hit_cost_ns_) {  // before the registers are taken: it needs one itself
-    hit_cost_ns_ = kernel::calibrate().cost_ns("watchpoint").value_or(RaceWatchOptions{}.hit_cost_ns);
+  if (!cost_) {  // before the registers are taken: it needs one itself
+    cost_ = kernel::calibrate().watchpoint();
   }
   auto watcher = kernel::Watcher::open({});
   if (!watcher) {
@@ -208,7 +209,7 @@ Result<void> RaceSearch::open(const targets::ProcessId& process, Entry& entry) {
   RaceWatchOptions options{.pid = process.pid,
                            .hold_ns = guard.hold_ns,
                            .budget = guard.budget,
-                           .hit_cost_ns = *hit_cost_ns_,
+                           .cost = *cost_,
                            .automatic = guard.automatic,
                            .variables = {},
                            .missing_is_noted = true};

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/detect/race_cost.h"
+#include "daemon/kernel/calibrate.h"
 #include "daemon/policy/policy.h"
 #include "daemon/race_watch.h"
 #include "daemon/targets/target.h"
@@ -72,6 +73,8 @@ class RaceSearch {
 
   // Registers are taken when the first process is there, and given back when the last one is gone.
   void step();
+  // How long the caller may sleep before the next step().
+  [[nodiscard]] std::int64_t pause_ns() const;
   // Nothing to search: step() need not be called before set_work().
   [[nodiscard]] bool idle() const { return entries_.empty() && !registers_; }
 
@@ -115,7 +118,7 @@ class RaceSearch {
   std::int64_t turn_began_ns_ = 0;
   std::int64_t next_try_ns_ = 0;  // of the registers
   std::uint64_t next_serial_ = 1;
-  std::optional<double> hit_cost_ns_;  // calibrated at first need
+  std::optional<kernel::WatchpointCost> cost_;  // calibrated at first need
   std::map<targets::ProcessId, ProcessFindings> found_;
   SearchState past_;  // sums of searches that are over, and trouble
 };

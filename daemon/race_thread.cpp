@@ -11,7 +11,6 @@
 namespace raceguard::app {
 namespace {
 
-constexpr std::chrono::milliseconds kStep{8};
 constexpr std::int64_t kPublishPeriodNs = 100 * kNsPerMs;
 
 template <typename Hint>
@@ -61,7 +60,7 @@ void RaceThread::run(const std::stop_token& stop) {
       if (search.idle()) {
         changed_.wait(held, stop, has_work);
       } else {
-        changed_.wait_for(held, stop, kStep, has_work);
+        changed_.wait_for(held, stop, std::chrono::nanoseconds(search.pause_ns()), has_work);
       }
       work = std::exchange(work_, std::nullopt);
       locks = std::exchange(locks_, {});

@@ -20,11 +20,14 @@
 namespace raceguard::app {
 namespace {
 
-constexpr std::int64_t kFollowPeriodNs = kNsPerSecond;  // new mappings
+constexpr std::int64_t kArmedPauseNs = 8 * kNsPerMs;
+constexpr std::int64_t kWindowPauseNs = 4 * kNsPerMs;
+constexpr std::int64_t kLongestPauseNs = 60 * kNsPerMs;  // what is sampled is read and followed meanwhile
+constexpr std::int64_t kFollowPeriodNs = kNsPerSecond;   // new mappings
 constexpr std::int64_t kActivityPeriodNs = 500 * kNsPerMs;
-constexpr std::int64_t kActivityRest = 50;  // times as long as a snapshot took: 2 % of one CPU at most
-constexpr std::uint64_t kBesideLock = 64;   // bytes on either side of a contended lock
-constexpr double kHoldShare = 0.6;          // of the budget; the rest is for the hits
+constexpr std::int64_t kActivityRest = 200;  // times as long as a snapshot took: half a percent of one CPU at most
+constexpr std::uint64_t kBesideLock = 64;    // bytes on either side of a contended lock
+constexpr double kHoldShare = 0.6;           // of the budget; the rest is for the hits
 
 std::string thread_name(pid_t pid, pid_t tid) {
   std::ifstream file(fmt::format("/proc/{}/task/{}/comm", pid, tid));
@@ -59,7 +62,8 @@ RaceWatch::RaceWatch(const RaceWatchOptions& options, WatchRegisters& registers,
       subjects_(resolver_),
       objects_([this](const ObjectOrder& order) { return subjects_.members(order); }),
       judge_(judge_options()),
-      slots_(registers.watcher.slots()) {}
+      slots_(registers.watcher.slots()),
+      armed_time_(options.cost.string_slowdown, options.budget) {}
 
 RaceWatch::~RaceWatch() { static_cast<void>(stop_sampling()); }
 
@@ -134,10 +138,12 @@ Result<void> RaceWatch::start() {
 
 // The pace of holds is the watcher's: each search has its own.
 Result<void> RaceWatch::take_registers() {
-  refilled_ns_ = clock_.monotonic_ns();
+  refilled_ns_ = stepped_ns_ = clock_.monotonic_ns();
   const double holds_a_second = options_.budget * kHoldShare * kNsPerSecond / static_cast<double>(options_.hold_ns);
   registers_.watcher.set_hold(options_.hold_ns);
-  return registers_.watcher.set_hold_interval(static_cast<std::int64_t>(kNsPerSecond / holds_a_second));
+  // Closer together where watchpoints are armed for a part of the time only: the mean is the same.
+  const auto interval_ns = static_cast<std::int64_t>(armed_time_.share() * kNsPerSecond / holds_a_second);
+  return registers_.watcher.set_hold_interval(std::max(interval_ns, 2 * options_.hold_ns));
 }
 
 Result<void> RaceWatch::look_for_names(std::int64_t now_ns) {
@@ -289,12 +295,20 @@ Result<void> RaceWatch::step() {
   if (auto sampled = step_sampling(now_ns); !sampled) {
     return sampled;
   }
+  follow_time(now_ns);
   for (unsigned index = 0; index < slots_.size(); ++index) {
     if (auto stepped = step_slot(index, now_ns); !stepped) {
       return stepped;
     }
   }
-  return spend(now_ns);
+  return may_arm_ ? spend(now_ns) : rest();
+}
+
+std::int64_t RaceWatch::pause_ns() const {
+  if (!armed_time_.is_limited()) {
+    return kArmedPauseNs;
+  }
+  return may_arm_ ? kWindowPauseNs : std::clamp(armed_time_.until_open_ns(), kWindowPauseNs, kLongestPauseNs);
 }
 
 Result<void> RaceWatch::pause() {
@@ -311,6 +325,8 @@ Result<void> RaceWatch::pause() {
     }
   }
   refilled_ns_ = 0;
+  resting_ = true;
+  armed_time_.pause(now_ns);
   return stop_sampling();
 }
 

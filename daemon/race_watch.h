@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The search for data races in one process: which address next, the watchpoints, the judgement, and what it may cost.
-// Driven by step(), every few milliseconds.
+// Driven by step(), as often as pause_ns() says.
 #pragma once
 
 #include <sys/types.h>
@@ -18,8 +18,10 @@
 #include "daemon/detect/race_judge.h"
 #include "daemon/events/access_decoder.h"
 #include "daemon/events/names.h"
+#include "daemon/kernel/calibrate.h"
 #include "daemon/kernel/memory_activity.h"
 #include "daemon/kernel/watcher.h"
+#include "daemon/plan/armed_time.h"
 #include "daemon/plan/watch_rotation.h"
 #include "daemon/race_objects.h"
 #include "daemon/race_subjects.h"
@@ -35,7 +37,7 @@ struct RaceWatchOptions {
   pid_t pid = 0;
   std::int64_t hold_ns = 50'000;                       // the longest hold of a thread, at most kernel::kLongestHoldNs
   double budget = 0.01;                                // of one CPU: hits at their cost, and holds
-  double hit_cost_ns = 7'000;                          // calibrated
+  kernel::WatchpointCost cost = {};                    // calibrated
   bool automatic = true;                               // look for addresses too, as these say
   bool globals = true;                                 // all that are known
   bool changes = true;                                 // words that change between two snapshots
@@ -62,6 +64,10 @@ class RaceWatch {
 
   // kTargetGone: the process ended; what was found stays.
   [[nodiscard]] Result<void> step();
+
+  // How long the caller may sleep before the next step(). Not shorter than need be: where all CPUs are busy, whoever
+  // wakes up takes one from a thread of the target, which may hold a lock just then.
+  [[nodiscard]] std::int64_t pause_ns() const;
 
   // Gives the registers back; the next step() takes them again.
   [[nodiscard]] Result<void> pause();
@@ -93,7 +99,8 @@ class RaceWatch {
   struct Slot {
     std::optional<plan::WatchCandidate> candidate;
     std::uint64_t generation = 0;
-    std::int64_t armed_ns = 0;
+    std::int64_t since_ns = 0;
+    std::int64_t armed_ns = 0;  // the candidate's time under watch so far
     std::int64_t looked_ns = 0;
     rg_watch_figures at_arm{};
     rg_watch_figures last{};
@@ -111,6 +118,8 @@ class RaceWatch {
   [[nodiscard]] Result<void> look(Slot& slot, std::int64_t now_ns);
   [[nodiscard]] Result<void> arm(unsigned index, std::int64_t now_ns);
   [[nodiscard]] Result<void> give_back(unsigned index, std::int64_t now_ns);
+  void follow_time(std::int64_t now_ns);
+  [[nodiscard]] Result<void> rest();
   [[nodiscard]] Result<void> spend(std::int64_t now_ns);
   void look_for_changes(std::int64_t now_ns);
   [[nodiscard]] Result<void> forget_objects(std::int64_t now_ns);
@@ -120,7 +129,8 @@ class RaceWatch {
   [[nodiscard]] Result<void> stop_sampling();
   [[nodiscard]] unsigned least_hz() const;
   [[nodiscard]] Result<void> adapt_rate(std::int64_t now_ns);
-  [[nodiscard]] bool code_has_turn() const;
+  [[nodiscard]] bool is_for_code(unsigned index) const;
+  [[nodiscard]] bool code_has_turn(unsigned index) const;
   [[nodiscard]] Result<void> arm_code(unsigned index, std::uint64_t instruction, std::int64_t now_ns);
   [[nodiscard]] Result<void> step_code(unsigned index, std::int64_t now_ns);
   [[nodiscard]] Result<void> end_code(unsigned index);
@@ -159,6 +169,10 @@ class RaceWatch {
   std::int64_t next_follow_ns_ = 0;
   std::int64_t next_activity_ns_ = 0;
   std::int64_t next_forget_ns_ = 0;
+  plan::ArmedTime armed_time_;
+  bool may_arm_ = false;  // watchpoints on data
+  bool resting_ = true;   // those that have an address are off
+  std::int64_t stepped_ns_ = 0;
   double tokens_ns_ = 0;
   std::int64_t cpu_at_start_ns_ = 0;
   detect::RaceCost cost_;

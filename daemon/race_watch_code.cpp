@@ -36,7 +36,7 @@ Result<void> RaceWatch::step_sampling(std::int64_t now_ns) {
   const std::uint64_t samples = figures->samples - samples_seen_;
   samples_seen_ = figures->samples;
   cost_.samples += samples;
-  tokens_ns_ -= static_cast<double>(samples) * AddressSampler::sample_cost_ns(options_.hit_cost_ns);
+  tokens_ns_ -= static_cast<double>(samples) * AddressSampler::sample_cost_ns(options_.cost.hit_ns);
   for (const plan::WatchCandidate& candidate : sampler_->take(now_ns)) {
     rotation_.offer(candidate, now_ns);
   }
@@ -44,7 +44,7 @@ Result<void> RaceWatch::step_sampling(std::int64_t now_ns) {
 }
 
 unsigned RaceWatch::least_hz() const {
-  return AddressSampler::rate_hz(options_.budget, AddressSampler::sample_cost_ns(options_.hit_cost_ns),
+  return AddressSampler::rate_hz(options_.budget, AddressSampler::sample_cost_ns(options_.cost.hit_ns),
                                  registers_.watcher.cpus());
 }
 
@@ -73,10 +73,18 @@ Result<void> RaceWatch::stop_sampling() {
   return registers_.watcher.stop_sampling();
 }
 
+// An execution breakpoint slows nothing down but its instruction: where the time of the others is limited, one register
+// is kept for code.
+bool RaceWatch::is_for_code(unsigned index) const {
+  return armed_time_.is_limited() && sampler_ && index > 0 && index + 1 == slots_.size();
+}
+
 // One at a time, and only of what the budget has left.
-bool RaceWatch::code_has_turn() const {
+bool RaceWatch::code_has_turn(unsigned index) const {
   return sampler_ && tokens_ns_ > 0 &&
-         std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_code; });
+         (armed_time_.is_limited()
+              ? is_for_code(index)
+              : std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_code; }));
 }
 
 Result<void> RaceWatch::arm_code(unsigned index, std::uint64_t instruction, std::int64_t now_ns) {
@@ -95,7 +103,8 @@ Result<void> RaceWatch::arm_code(unsigned index, std::uint64_t instruction, std:
   }
   slot = Slot{.candidate = std::nullopt,
               .generation = order.generation,
-              .armed_ns = now_ns,
+              .since_ns = now_ns,
+              .armed_ns = 0,
               .looked_ns = now_ns,
               .at_arm = *figures,
               .last = *figures,
@@ -112,7 +121,7 @@ Result<void> RaceWatch::step_code(unsigned index, std::int64_t now_ns) {
   }
   charge(slot, *figures);
   const bool hit = figures->hits != slot.at_arm.hits;
-  const std::int64_t took_ns = now_ns - slot.armed_ns;
+  const std::int64_t took_ns = now_ns - slot.since_ns;
   if (!hit && took_ns < kTurnNs) {
     return {};
   }

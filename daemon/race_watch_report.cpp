@@ -10,7 +10,8 @@ namespace raceguard::app {
 detect::RaceCost RaceWatch::cost() const {
   detect::RaceCost cost = cost_;
   cost.budget = options_.budget;
-  cost.hit_cost_ns = options_.hit_cost_ns;
+  cost.string_slowdown = options_.cost.string_slowdown;
+  cost.hit_cost_ns = options_.cost.hit_ns;
   cost.longest_hold_ns = options_.hold_ns;
   cost.charged_ns =
       static_cast<std::int64_t>(static_cast<double>(cost.hits + cost.foreign_hits) * cost.hit_cost_ns +

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <set>
+#include <utility>
 
 #include "daemon/race_watch.h"
 
@@ -45,7 +46,7 @@ void RaceWatch::charge(Slot& slot, const rg_watch_figures& now) {
   cost_.foreign_hits += foreign;
   cost_.holds += now.holds - slot.last.holds;
   cost_.hold_ns += static_cast<std::int64_t>(hold_ns);
-  tokens_ns_ -= static_cast<double>(hits + foreign) * options_.hit_cost_ns + static_cast<double>(hold_ns);
+  tokens_ns_ -= static_cast<double>(hits + foreign) * options_.cost.hit_ns + static_cast<double>(hold_ns);
   slot.last = now;
 }
 
@@ -56,6 +57,9 @@ Result<void> RaceWatch::step_slot(unsigned index, std::int64_t now_ns) {
   }
   if (!slot.candidate) {
     return arm(index, now_ns);
+  }
+  if (resting_) {
+    return {};
   }
   const auto figures = registers_.watcher.read_figures(index);
   if (!figures) {
@@ -69,7 +73,7 @@ Result<void> RaceWatch::step_slot(unsigned index, std::int64_t now_ns) {
       return looked;
     }
   }
-  if (now_ns - slot.armed_ns >= plan::WatchRotation::dwell_ns(*slot.candidate, slot.outcome)) {
+  if (slot.armed_ns >= plan::WatchRotation::dwell_ns(*slot.candidate, slot.outcome, armed_time_.is_limited())) {
     if (auto given = give_back(index, now_ns); !given) {
       return given;
     }
@@ -96,8 +100,11 @@ Result<void> RaceWatch::look(Slot& slot, std::int64_t now_ns) {
 
 Result<void> RaceWatch::arm(unsigned index, std::int64_t now_ns) {
   Slot& slot = slots_[index];
-  if (const auto instruction = code_has_turn() ? sampler_->next_instruction(now_ns) : std::nullopt) {
+  if (const auto instruction = code_has_turn(index) ? sampler_->next_instruction(now_ns) : std::nullopt) {
     return arm_code(index, *instruction, now_ns);
+  }
+  if (is_for_code(index) || !may_arm_) {
+    return {};
   }
   const auto candidate = rotation_.take(now_ns);
   if (!candidate) {
@@ -127,7 +134,8 @@ Result<void> RaceWatch::arm(unsigned index, std::int64_t now_ns) {
   judge_.begin(generation, std::move(subject));
   slot = Slot{.candidate = candidate,
               .generation = generation,
-              .armed_ns = now_ns,
+              .since_ns = now_ns,
+              .armed_ns = 0,
               .looked_ns = now_ns,
               .at_arm = *figures,
               .last = *figures,
@@ -158,8 +166,35 @@ Result<void> RaceWatch::give_back(unsigned index, std::int64_t now_ns) {
     }
   }
   judge_.end(slot.generation);
-  rotation_.give_back(*slot.candidate, slot.outcome, now_ns - slot.armed_ns, now_ns);
+  rotation_.give_back(*slot.candidate, slot.outcome, slot.armed_ns, now_ns);
   slot = Slot{};
+  return {};
+}
+
+void RaceWatch::follow_time(std::int64_t now_ns) {
+  const std::int64_t elapsed_ns = stepped_ns_ == 0 ? 0 : now_ns - stepped_ns_;
+  stepped_ns_ = now_ns;
+  may_arm_ = armed_time_.step(now_ns);
+  if (resting_) {
+    return;
+  }
+  cost_.armed_ns += elapsed_ns;
+  for (Slot& slot : slots_) {
+    slot.armed_ns += slot.candidate ? elapsed_ns : 0;
+  }
+}
+
+Result<void> RaceWatch::rest() {
+  if (std::exchange(resting_, true)) {
+    return {};
+  }
+  for (unsigned index = 0; index < slots_.size(); ++index) {
+    if (slots_[index].candidate) {
+      if (auto rested = registers_.watcher.rest(index); !rested) {
+        return rested;
+      }
+    }
+  }
   return {};
 }
 
@@ -168,12 +203,13 @@ Result<void> RaceWatch::spend(std::int64_t now_ns) {
   tokens_ns_ += static_cast<double>(now_ns - std::min(refilled_ns_, now_ns)) * options_.budget;
   tokens_ns_ = std::min(tokens_ns_, kSavingsNs);
   refilled_ns_ = now_ns;
+  resting_ = false;
   const auto armed = static_cast<double>(
       std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.candidate.has_value(); }));
   if (armed == 0 || tokens_ns_ <= 0) {
     return {};
   }
-  const double hits = tokens_ns_ / (options_.hit_cost_ns * armed * registers_.watcher.cpus());
+  const double hits = tokens_ns_ / (options_.cost.hit_ns * armed * registers_.watcher.cpus());
   const auto allowed = static_cast<unsigned>(std::clamp(std::floor(hits), 0.0, double{kMostHitsAtOnce}));
   for (unsigned index = 0; index < slots_.size() && allowed > 0; ++index) {
     if (!slots_[index].candidate) {

@@ -87,6 +87,8 @@ json cost_json(const detect::RaceCost& cost) {
           {"samples", cost.samples},
           {"hold_seconds", to_seconds(cost.hold_ns)},
           {"longest_hold_seconds", to_seconds(cost.longest_hold_ns)},
+          {"armed_seconds", to_seconds(cost.armed_ns)},
+          {"string_slowdown", cost.string_slowdown},
           {"charged_seconds", to_seconds(cost.charged_ns)},
           {"elapsed_seconds", to_seconds(cost.elapsed_ns)},
           {"target_cpu_seconds", to_seconds(cost.target_cpu_ns)},

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "daemon/kernel/bpf_object.h"
 #include "daemon/kernel/function_probes.h"
@@ -170,6 +171,37 @@ Result<std::vector<Reading>> readings_of(int map, const char* name) {
 Result<std::vector<LockReading>> Attachment::read_locks() const {
   return readings_of<LockReading, rg_lock_key, rg_lock_counters>(impl_->fd(impl_->maps().rg_locks), "rg_locks");
 }
+
+// A wait that ends unseen must not be taken for one that lasts.
+Result<void> Attachment::pause_contention() {
+  impl_->object.futex_links.clear();
+  const int waits = impl_->fd(impl_->maps().rg_waits);
+  const auto under_way = read_hash<rg_u64, rg_wait>(waits, "rg_waits");
+  if (!under_way) {
+    return fail(under_way.error());
+  }
+  for (const auto& entry : *under_way) {
+    if (const int status = bpf_map_delete_elem(waits, &entry.key); status != 0 && status != -ENOENT) {
+      return fail(map_error("remove a wait from", "rg_waits", -status));
+    }
+  }
+  auto locks = read_locks();
+  if (!locks) {
+    return fail(std::move(locks).error());
+  }
+  for (LockReading& lock : *locks) {
+    if (std::exchange(lock.counters.waiters, 0U) == 0) {
+      continue;
+    }
+    const int status = bpf_map_update_elem(impl_->fd(impl_->maps().rg_locks), &lock.key, &lock.counters, BPF_EXIST);
+    if (status != 0 && status != -ENOENT) {
+      return fail(map_error("write", "rg_locks", -status));
+    }
+  }
+  return {};
+}
+
+Result<void> Attachment::resume_contention() { return attach_futex(impl_->object); }
 
 Result<std::vector<ObjectReading>> Attachment::read_objects() const {
   return readings_of<ObjectReading, rg_object_key, rg_object>(impl_->fd(impl_->maps().rg_objects), "rg_objects");

@@ -81,6 +81,11 @@ class Attachment {
   [[nodiscard]] Result<std::size_t> drain(const std::function<void(std::span<const std::byte>)>& sink);
   [[nodiscard]] int ring_epoll_fd() const;
 
+  // Futex calls are not seen, and cost nothing, until resume_contention(): what waits of now add up to is forgotten,
+  // the locks' figures stay.
+  [[nodiscard]] Result<void> pause_contention();
+  [[nodiscard]] Result<void> resume_contention();
+
   [[nodiscard]] Result<std::vector<FunctionReading>> read_functions() const;
   [[nodiscard]] Result<std::vector<LockReading>> read_locks() const;
   // What functions with an object_argument were called with of late, 1024 objects at most.

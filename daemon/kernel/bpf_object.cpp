@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/kernel/bpf_object.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -114,31 +115,17 @@ Result<Link> attach_futex_program(bpf_program* program, FutexHook hook, const Tr
   return attach_tracepoint(program, *tracefs, "syscalls", tracepoint);
 }
 
-Result<std::vector<Link>> attach_always_on(const raceguard_bpf& skeleton, const FutexPrograms& futex,
-                                           const TraceFs* tracefs) {
-  const auto& programs = skeleton.progs;
-  std::vector<Link> links;
-  const auto keep = [&links](Result<Link> link) -> std::optional<Error> {
-    if (!link) {
-      return std::move(link).error();
-    }
-    links.push_back(std::move(*link));
-    return std::nullopt;
-  };
-  // Task life first: from the first futex event on, an exit must be seen. Exit of futex before its entry, so that no
-  // wait begins whose end is missed.
+// Before futex calls: from the first one on, an exit must be seen.
+Result<void> attach_task_life(BpfObject& object) {
+  const auto& programs = object.skeleton->progs;
   for (bpf_program* program : {programs.rg_process_exit, programs.rg_process_exec, programs.rg_process_fork}) {
-    if (auto error = keep(attach_by_btf(program))) {
-      return fail(std::move(*error));
+    auto link = attach_by_btf(program);
+    if (!link) {
+      return fail(std::move(link).error());
     }
+    object.links.push_back(std::move(*link));
   }
-  if (auto error = keep(attach_futex_program(futex.exit, futex.hook, tracefs, "sys_exit_futex"))) {
-    return fail(std::move(*error));
-  }
-  if (auto error = keep(attach_futex_program(futex.enter, futex.hook, tracefs, "sys_enter_futex"))) {
-    return fail(std::move(*error));
-  }
-  return links;
+  return {};
 }
 
 // One try with one way to see futex calls.
@@ -151,37 +138,52 @@ Result<BpfObject> load_with(const AttachmentOptions& options, FutexHook hook, Up
     return fail(std::move(skeleton).error());
   }
   object.skeleton = std::move(*skeleton);
-  std::optional<FutexPrograms> futex;
   for (const FutexPrograms& pair : futex_programs(*object.skeleton)) {
     bpf_program__set_autoload(pair.enter, pair.hook == hook);
     bpf_program__set_autoload(pair.exit, pair.hook == hook);
-    if (pair.hook == hook) {
-      futex = pair;
-    }
   }
-  if (!futex || !choose_uprobe_way(*object.skeleton, way)) {
+  if (!choose_uprobe_way(*object.skeleton, way)) {
     return fail(ErrorCode::kInternal, "cannot set the attach type of the uprobe programs");
   }
+  if (auto error = load(*object.skeleton)) {
+    return fail(std::move(*error));
+  }
+  if (auto attached = attach_task_life(object).and_then([&] { return attach_futex(object); }); !attached) {
+    return fail(std::move(attached).error());
+  }
+  return object;
+}
+
+}  // namespace
+
+Result<void> attach_futex(BpfObject& object) {
+  if (!object.futex_links.empty()) {
+    return {};
+  }
   std::optional<TraceFs> tracefs;
-  if (hook == FutexHook::kTracepoint) {
+  if (object.futex_hook == FutexHook::kTracepoint) {
     auto opened = TraceFs::open();
     if (!opened) {
       return fail(std::move(opened).error());
     }
     tracefs = std::move(*opened);
   }
-  if (auto error = load(*object.skeleton)) {
-    return fail(std::move(*error));
+  const auto programs = futex_programs(*object.skeleton);
+  const FutexPrograms& pair = *std::find_if(programs.begin(), programs.end(),
+                                            [&](const FutexPrograms& each) { return each.hook == object.futex_hook; });
+  // Exit before entry, so that no wait begins whose end is missed.
+  auto exit = attach_futex_program(pair.exit, pair.hook, tracefs ? &*tracefs : nullptr, "sys_exit_futex");
+  if (!exit) {
+    return fail(std::move(exit).error());
   }
-  auto links = attach_always_on(*object.skeleton, *futex, tracefs ? &*tracefs : nullptr);
-  if (!links) {
-    return fail(std::move(links).error());
+  auto enter = attach_futex_program(pair.enter, pair.hook, tracefs ? &*tracefs : nullptr, "sys_enter_futex");
+  if (!enter) {
+    return fail(std::move(enter).error());
   }
-  object.links = std::move(*links);
-  return object;
+  object.futex_links.push_back(std::move(*exit));
+  object.futex_links.push_back(std::move(*enter));
+  return {};
 }
-
-}  // namespace
 
 void SkeletonDeleter::operator()(raceguard_bpf* skeleton) const { raceguard_bpf__destroy(skeleton); }
 

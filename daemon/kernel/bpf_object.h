@@ -20,11 +20,14 @@ struct SkeletonDeleter {
 struct BpfObject {
   std::unique_ptr<raceguard_bpf, SkeletonDeleter> skeleton;
   UprobeWay uprobe_way = UprobeWay::kMulti;
-  std::vector<Link> links;  // task life and futex; after the skeleton, so that they go first
+  std::vector<Link> links;        // task life; after the skeleton, so that they go first
+  std::vector<Link> futex_links;  // the same; none: futex calls are not seen now
   FutexHook futex_hook = FutexHook::kFunction;
 };
 
 // Opens, checks the ABI, sizes the maps, loads, attaches task life and futex tracepoints.
 Result<BpfObject> load_bpf_object(const AttachmentOptions& options);
+// In the way that it was loaded for; nothing to do if they are attached.
+[[nodiscard]] Result<void> attach_futex(BpfObject& object);
 
 }  // namespace raceguard::kernel

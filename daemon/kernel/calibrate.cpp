@@ -69,6 +69,18 @@ double time_of(const std::function<void()>& body, std::int64_t batch_ns) {
   return fastest;
 }
 
+constexpr std::size_t kCopiedBytes = 4096;
+
+// As the kernel and the C library copy where the processor says that it is fast.
+void copy_by_string_instruction() {
+  static thread_local std::array<char, kCopiedBytes> from{};
+  static thread_local std::array<char, kCopiedBytes> to{};
+  const char* source = from.data();
+  char* target = to.data();
+  std::size_t count = kCopiedBytes;
+  asm volatile("rep movsb" : "+S"(source), "+D"(target), "+c"(count) : : "memory");
+}
+
 class Measurement {
  public:
   Measurement(const CalibrationOptions& options, features_bpf& object, UprobeWay way, Calibration& result)
@@ -100,12 +112,14 @@ class Measurement {
 
   void watchpoint() {
     alignas(8) volatile std::uint64_t watched = 0;
+    const double bare_copy_ns = time_of(copy_by_string_instruction, options_.batch_ns);
     auto link = watch_own_writes(object_.progs.rg_empty_watch, const_cast<const std::uint64_t*>(&watched));
     if (!link) {
       result_.failures.push_back(std::move(link).error());
       return;
     }
     record(kWatchpoint, std::nullopt, time_of([&watched] { watched = 1; }, options_.batch_ns) - bare_ns_);
+    result_.string_slowdown = time_of(copy_by_string_instruction, options_.batch_ns) / bare_copy_ns;
   }
 
   void finish() { detach(std::move(links_)); }
@@ -160,6 +174,10 @@ std::optional<double> Calibration::cost_ns(const std::string& instruction) const
   const auto found =
       std::find_if(costs.begin(), costs.end(), [&](const HitCost& cost) { return cost.instruction == instruction; });
   return found == costs.end() ? std::nullopt : std::optional(found->ns);
+}
+
+WatchpointCost Calibration::watchpoint() const {
+  return {.hit_ns = cost_ns(kWatchpoint).value_or(WatchpointCost{}.hit_ns), .string_slowdown = string_slowdown};
 }
 
 Calibration calibrate(const CalibrationOptions& options) {

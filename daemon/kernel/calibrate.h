@@ -19,9 +19,17 @@ struct HitCost {
   double ns = 0;                               // added to the call by an empty BPF program; mean of the fastest batch
 };
 
+struct WatchpointCost {
+  double hit_ns = 7'000;
+  // How many times slower string instructions (rep movsb: memcpy, read, write) are on a CPU that has a watchpoint on
+  // data armed, whatever its address; 1: not at all, or not measured.
+  double string_slowdown = 1;
+};
+
 struct Calibration {
   std::vector<HitCost> costs;
   std::vector<Error> failures;  // what could not be measured, and why
+  double string_slowdown = 1;   // see WatchpointCost
   bool uprobe_multi = false;
   std::int64_t took_ns = 0;
 
@@ -29,6 +37,8 @@ struct Calibration {
   [[nodiscard]] std::optional<double> entry_ns(symbols::SiteKind kind) const;
   // By HitCost::instruction: "return" (added to its entry's cost), "watchpoint".
   [[nodiscard]] std::optional<double> cost_ns(const std::string& instruction) const;
+  // The defaults where it could not be measured.
+  [[nodiscard]] WatchpointCost watchpoint() const;
 };
 
 struct CalibrationOptions {

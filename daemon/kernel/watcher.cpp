@@ -195,10 +195,12 @@ Result<void> Watcher::allow(unsigned slot, unsigned hits_per_cpu) {
   return impl_->find(slot).and_then([&](WatchEvents* events) { return events->allow(hits_per_cpu); });
 }
 
+Result<void> Watcher::rest(unsigned slot) {
+  return impl_->find(slot).and_then([](WatchEvents* events) { return events->stop(); });
+}
+
 Result<void> Watcher::disarm(unsigned slot) {
-  return impl_->find(slot).and_then([](WatchEvents* events) { return events->stop(); }).and_then([&] {
-    return impl_->write_watch(slot, rg_watch{});
-  });
+  return rest(slot).and_then([&] { return impl_->write_watch(slot, rg_watch{}); });
 }
 
 Result<std::uint64_t> Watcher::remaining(unsigned slot) const {

@@ -66,6 +66,8 @@ class Watcher {
   [[nodiscard]] Result<void> arm(unsigned slot, const WatchOrder& order);
   // Lets each CPU take so many more hits on the slot; then the kernel ends it by itself (PERF_EVENT_IOC_REFRESH).
   [[nodiscard]] Result<void> allow(unsigned slot, unsigned hits_per_cpu);
+  // Off until allow(); the order stays.
+  [[nodiscard]] Result<void> rest(unsigned slot);
   [[nodiscard]] Result<void> disarm(unsigned slot);
   // Hits of the allowance that were not taken yet, all CPUs together; 0: the slot sees nothing any more.
   [[nodiscard]] Result<std::uint64_t> remaining(unsigned slot) const;

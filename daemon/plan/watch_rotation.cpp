@@ -9,6 +9,8 @@ namespace raceguard::plan {
 namespace {
 
 constexpr unsigned kMostDoublings = 5;
+constexpr std::int64_t kScarceVisit = 5;   // times shorter
+constexpr std::int64_t kScarceHolds = 10;  // the same, of an address where holds may prove something
 
 std::int64_t doubled(std::int64_t rest_ns, unsigned times) { return rest_ns << std::min(times, kMostDoublings); }
 
@@ -167,7 +169,10 @@ void WatchRotation::give_back(const WatchCandidate& candidate, const WatchOutcom
   enqueue(state, rank, now_ns + rest_ns(state.candidate, outcome, state.fruitless));
 }
 
-std::int64_t WatchRotation::dwell_ns(const WatchCandidate& candidate, const WatchOutcome& so_far) {
+std::int64_t WatchRotation::dwell_ns(const WatchCandidate& candidate, const WatchOutcome& so_far, bool is_scarce) {
+  if (is_scarce) {
+    return dwell_ns(candidate, so_far, false) / (so_far.threads < 2 ? kScarceVisit : kScarceHolds);
+  }
   if (so_far.proven || so_far.failed) {
     return 0;
   }

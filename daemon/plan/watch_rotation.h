@@ -57,8 +57,9 @@ class WatchRotation {
   void give_back(const WatchCandidate& candidate, const WatchOutcome& outcome, std::int64_t armed_ns,
                  std::int64_t now_ns);
 
-  // How long the visit should last, by what it saw so far.
-  [[nodiscard]] static std::int64_t dwell_ns(const WatchCandidate& candidate, const WatchOutcome& so_far);
+  // How long the visit should last, by what it saw so far. `is_scarce`: the time in which anything may be watched is
+  // (ArmedTime), and holds come the closer together.
+  [[nodiscard]] static std::int64_t dwell_ns(const WatchCandidate& candidate, const WatchOutcome& so_far, bool is_scarce);
   [[nodiscard]] RotationCoverage coverage() const;
 
  private:

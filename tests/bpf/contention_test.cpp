@@ -163,6 +163,28 @@ TEST_P(Contention, ALockForgottenDuringAWaitIsCounted) {
       eventually([&] { return all_seen_or_missed(attachment_, dropped(attachment_, RG_DROP_LOCK_FORGOTTEN), 1); }));
 }
 
+// The wait under way ends unseen, and the next ones too: none of them may be taken for one that lasted until later.
+TEST_P(Contention, APauseForgetsTheWaitsUnderWayAndKeepsTheFigures) {
+  watch(target_);
+  const std::int64_t address = target_.run("block 1");
+  ASSERT_TRUE(eventually([&] { return lock_at(attachment_, target_.pid(), address).waiters == 1; }));
+  ASSERT_TRUE(attachment_.pause_contention().has_value());
+  EXPECT_EQ(lock_at(attachment_, target_.pid(), address).waiters, 0U);
+  target_.run("unblock");
+  target_.run("consume 20");
+  EXPECT_EQ(all_locks(attachment_).size(), 1U) << "a lock was seen in the pause";
+
+  ASSERT_TRUE(attachment_.resume_contention().has_value());
+  ASSERT_TRUE(attachment_.resume_contention().has_value()) << "nothing to do";
+  target_.run("consume 20");
+  std::uint64_t waits = 0;
+  for (const kernel::LockReading& reading : all_locks(attachment_)) {
+    waits += reading.counters.waits;
+  }
+  EXPECT_GT(waits + missed(attachment_), 0U);
+  EXPECT_EQ(lock_at(attachment_, target_.pid(), address).waits, 0U);
+}
+
 TEST_P(Contention, AnotherProcessIsNotCounted) {
   TargetProcess other;
   watch(target_);

@@ -94,7 +94,8 @@ TEST(WatchRotation, WhatTwoThreadsReadAndSomebodyChangesIsTakenAgainAtOnce) {
   const WatchOutcome read_by_two{.hits = 9, .threads = 2};
   const auto changed = *rotation.take(0);
   ASSERT_EQ(changed.address, 8U);
-  EXPECT_GT(WatchRotation::dwell_ns(changed, read_by_two), WatchRotation::dwell_ns(candidate(16), read_by_two));
+  EXPECT_GT(WatchRotation::dwell_ns(changed, read_by_two, false),
+            WatchRotation::dwell_ns(candidate(16), read_by_two, false));
   rotation.give_back(changed, read_by_two, 50 * kMs, 50 * kMs);
   rotation.give_back(*rotation.take(50 * kMs), read_by_two, 50 * kMs, 50 * kMs);
   EXPECT_EQ(rotation.take(50 * kMs)->address, changed.address);
@@ -168,7 +169,7 @@ TEST(WatchRotation, ThereIsABound) {
 }
 
 TEST(WatchRotation, TheVisitLastsWhileItPromises) {
-  const auto dwell = [](const WatchOutcome& outcome) { return WatchRotation::dwell_ns(candidate(8), outcome); };
+  const auto dwell = [](const WatchOutcome& outcome) { return WatchRotation::dwell_ns(candidate(8), outcome, false); };
   EXPECT_LT(dwell({}), dwell({.hits = 1, .threads = 1}));
   EXPECT_LT(dwell({.hits = 1, .threads = 1}), dwell({.hits = 2, .threads = 2, .writes = true}));
   EXPECT_EQ(dwell({.hits = 2, .threads = 2, .writes = true, .proven = true}), 0);
