@@ -22,26 +22,6 @@ std::string lock_name(const Doc& lock) {
   return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
 }
 
-std::string frame_text(const Doc& frame, std::size_t width) {
-  std::string function = short_function(frame.text("function"));
-  if (function.empty()) {
-    function = frame.text("address", "?");
-  } else if (!frame.has("line") && frame.number("function_offset") > 0) {
-    function += fmt::format("+{:#x}", static_cast<unsigned long>(frame.number("function_offset")));
-  }
-  const std::string place = frame.has("line")
-                                ? fmt::format("{}:{:.0f}", file_name(frame.text("file")), frame.number("line"))
-                                : file_name(frame.text("binary"));
-  const std::size_t room = width > columns_of(place) + 24 ? width - columns_of(place) - 2 : 22;
-  return fmt::format("{}  {}", cut_middle(function, room), place);
-}
-
-// The innermost frames are the lock's own (pthread_mutex_lock, futex_wait): nobody looks for those.
-std::size_t first_caller(const Doc& stack, std::size_t frames) {
-  const auto caller = static_cast<std::size_t>(stack.number("caller"));
-  return caller < frames ? caller : 0;
-}
-
 // Its callers that have a name; where none of them has one, whatever there is.
 std::vector<Doc> callers_shown(const std::vector<Doc>& frames, std::size_t first) {
   std::vector<Doc> callers(frames.begin() + static_cast<std::ptrdiff_t>(first) + 1, frames.end());

@@ -87,4 +87,23 @@ std::string exemption_lines(const Doc& document, const std::vector<Doc>& exempti
 
 std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+std::string frame_text(const Doc& frame, std::size_t width) {
+  std::string function = short_function(frame.text("function"));
+  if (function.empty()) {
+    function = frame.text("address", "?");
+  } else if (!frame.has("line") && frame.number("function_offset") > 0) {
+    function += fmt::format("+{:#x}", static_cast<unsigned long>(frame.number("function_offset")));
+  }
+  const std::string place = frame.has("line")
+                                ? fmt::format("{}:{:.0f}", file_name(frame.text("file")), frame.number("line"))
+                                : file_name(frame.text("binary"));
+  const std::size_t room = width > columns_of(place) + 24 ? width - columns_of(place) - 2 : 22;
+  return fmt::format("{}  {}", cut_middle(function, room), place);
+}
+
+std::size_t first_caller(const Doc& stack, std::size_t frames) {
+  const auto caller = static_cast<std::size_t>(stack.number("caller"));
+  return caller < frames ? caller : 0;
+}
+
 }  // namespace raceguard::ctl

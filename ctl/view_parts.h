@@ -33,4 +33,9 @@ namespace raceguard::ctl {
 [[nodiscard]] std::string exemption_lines(const Doc& document, const std::vector<Doc>& exemptions, const Style& style);
 [[nodiscard]] std::string file_name(const std::string& path);
 
+// "reserve(int, int)  inventory.cpp:29": a frame of a stack, at most `width` columns where its place leaves room.
+[[nodiscard]] std::string frame_text(const Doc& frame, std::size_t width);
+// The innermost frames are the lock's own (pthread_mutex_lock, futex_wait): nobody looks for those.
+[[nodiscard]] std::size_t first_caller(const Doc& stack, std::size_t frames);
+
 }  // namespace raceguard::ctl

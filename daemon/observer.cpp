@@ -3,6 +3,7 @@
 
 #include <variant>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 namespace raceguard::app {
@@ -23,7 +24,21 @@ Observer::Observer(const targets::TargetSet& targets, std::uint32_t max_locks)
       mappings_(targets),
       symboliser_(resolver_),
       decoder_(mappings_, symboliser_),
-      locks_(lock_options(max_locks)) {}
+      locks_(lock_options(max_locks)),
+      deadlocks_({.targets = targets,
+                  .stacks = decoder_.stacks(),
+                  .lock_name = [this](const detect::LockId& lock, const detect::LockId& word) {
+                    return lock_name(lock, word);
+                  }}) {}
+
+// A lock that nobody ever got after a wait has no sample to be named by.
+std::string Observer::lock_name(const detect::LockId& lock, const detect::LockId& word) {
+  if (auto symbol = events::data_symbol(resolver_, mappings_.mappings(lock.pid), lock.address)) {
+    return *symbol;
+  }
+  const std::string known = locks_.name_of(word);
+  return known.empty() ? fmt::format("lock at {:#x}", lock.address) : known;
+}
 
 detect::LockTableOptions Observer::lock_options(std::uint32_t max_locks) {
   return {.max_locks = max_locks,
@@ -117,6 +132,15 @@ void Observer::follow(const ProbeChanges& changes) {
 
 std::vector<detect::Finding> Observer::judge(std::int64_t now_ns, std::int64_t realtime_ns) {
   return book_.merge(detect::detect_findings(functions_, locks_, now_ns, realtime_ns));
+}
+
+Result<std::vector<detect::Finding>> Observer::look_for_deadlocks(const kernel::Attachment& attachment,
+                                                                  std::int64_t now_ns, std::int64_t realtime_ns) {
+  const auto found = deadlocks_.look(attachment, now_ns, realtime_ns);
+  if (!found) {
+    return fail(found.error());
+  }
+  return book_.merge(*found);
 }
 
 detect::SwitchSums Observer::sums(const detect::SwitchFeed& feed) const {

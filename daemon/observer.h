@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/deadlock_watch.h"
 #include "daemon/detect/findings.h"
 #include "daemon/detect/function_table.h"
 #include "daemon/detect/lock_table.h"
@@ -38,6 +39,10 @@ class Observer {
   // The tick's findings; those that are new, for the log.
   std::vector<detect::Finding> judge(std::int64_t now_ns, std::int64_t realtime_ns);
 
+  // The same for deadlocks: threads of the targets that wait for each other.
+  [[nodiscard]] Result<std::vector<detect::Finding>> look_for_deadlocks(const kernel::Attachment& attachment,
+                                                                        std::int64_t now_ns, std::int64_t realtime_ns);
+
   // As the kernel counted them, at the last read().
   [[nodiscard]] const std::vector<kernel::FunctionReading>& function_readings() const { return readings_; }
   [[nodiscard]] detect::SwitchSums sums(const detect::SwitchFeed& feed) const;
@@ -49,6 +54,7 @@ class Observer {
  private:
   [[nodiscard]] Result<void> make_room(kernel::Attachment& attachment);
   [[nodiscard]] detect::LockTableOptions lock_options(std::uint32_t max_locks);
+  [[nodiscard]] std::string lock_name(const detect::LockId& lock, const detect::LockId& word);
 
   const targets::TargetSet& targets_;
   TargetMappings mappings_;
@@ -59,6 +65,7 @@ class Observer {
   detect::FunctionTable functions_;
   std::vector<kernel::FunctionReading> readings_;
   detect::FindingBook book_;
+  DeadlockWatch deadlocks_;
 };
 
 }  // namespace raceguard::app

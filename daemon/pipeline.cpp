@@ -147,6 +147,7 @@ void Pipeline::tick() {
   for (const detect::Finding& finding : observer_.judge(begin_ns, clock_.realtime_ns())) {
     spdlog::warn("{}", finding.text);
   }
+  look_for_deadlocks(begin_ns);
   look_for_races();
   desk_.tick([this](const detect::SwitchFeed& feed) {
     detect::SwitchSums sums = observer_.sums(feed);
@@ -159,6 +160,18 @@ void Pipeline::tick() {
   changed_since_publish_ = true;
   if (source_.was_read() || begin_ns >= next_publish_ns_) {
     publish();
+  }
+}
+
+void Pipeline::look_for_deadlocks(std::int64_t now_ns) {
+  const auto found = observer_.look_for_deadlocks(prober_.attachment(), now_ns, clock_.realtime_ns());
+  if (!found) {
+    report("reading the waits in progress", found.error());
+    return;
+  }
+  for (const detect::Finding& finding : *found) {
+    spdlog::warn("{} deadlock: {}", detect::kVerdictNames.at(static_cast<std::size_t>(finding.verdict)), finding.text);
+    desk_.note("deadlock", exporting::finding_json(finding));
   }
 }
 

@@ -57,6 +57,7 @@ class Pipeline {
   void follow(const ProbeChanges& changes);
   void attach_postponed();
   void tell_omissions();
+  void look_for_deadlocks(std::int64_t now_ns);
   void look_for_races();
   void charge(const std::vector<kernel::FunctionReading>& readings);
   [[nodiscard]] Result<nlohmann::json> suppress(const nlohmann::json& params, const exporting::Peer& peer);

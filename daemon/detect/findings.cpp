@@ -126,6 +126,8 @@ std::vector<Finding> FindingBook::merge(const std::vector<Finding>& seen) {
     Finding& old = known->second;
     const bool back = finding.last_seen_ns - old.last_seen_ns >= kNewsAfterNs;
     old.text = finding.text;
+    old.verdict = finding.verdict;
+    old.deadlock = finding.deadlock;
     old.last_seen_ns = finding.last_seen_ns;
     old.count += finding.count;
     if (back) {

@@ -232,6 +232,11 @@ std::vector<LockDelta> LockTable::recent(std::int64_t now_ns) const {
   return all;
 }
 
+std::string LockTable::name_of(const LockId& id) const {
+  const auto found = locks_.find(id);
+  return found == locks_.end() || !found->second.named ? std::string{} : found->second.figures.name;
+}
+
 const RankedSite* LockTable::main_holder(const LockId& id) const {
   const auto found = locks_.find(id);
   return found == locks_.end() ? nullptr : found->second.holders.most_frequent();

@@ -91,6 +91,9 @@ class LockTable {
   // The site that let the lock go most often; nullptr: not sampled yet.
   [[nodiscard]] const RankedSite* main_holder(const LockId& id) const;
 
+  // Empty: the lock is not known, or has no name but its address.
+  [[nodiscard]] std::string name_of(const LockId& id) const;
+
   [[nodiscard]] const LockTableLosses& losses() const { return losses_; }
   [[nodiscard]] std::size_t size() const { return locks_.size(); }
 

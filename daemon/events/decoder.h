@@ -53,6 +53,8 @@ class Decoder {
   [[nodiscard]] Result<Event> decode(std::span<const std::byte> bytes);
 
   [[nodiscard]] const DecoderCounters& counters() const { return counters_; }
+  // For stacks that come another way, with the same tables.
+  [[nodiscard]] StackMaker& stacks() { return stacks_; }
   [[nodiscard]] const FrameInfoCache& frame_info() const { return stacks_.cache(); }
 
  private:

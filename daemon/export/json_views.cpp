@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/export/budget_json.h"
+#include "daemon/export/deadlock_view.h"
 #include "daemon/export/json_parts.h"
 #include "daemon/export/race_views.h"
 #include "daemon/export/snapshot.h"
@@ -213,8 +214,23 @@ json functions_json(const Snapshot& snapshot, std::size_t limit) {
   return document;
 }
 
+json finding_json(const detect::Finding& finding) {
+  static constexpr std::array kKinds = {"contention", "slow_function", "failing_function", "deadlock"};
+  json document = {{"kind", kKinds.at(static_cast<std::size_t>(finding.kind))},
+                   {"verdict", detect::kVerdictNames.at(static_cast<std::size_t>(finding.verdict))},
+                   {"guard", finding.guard},
+                   {"subject", finding.subject},
+                   {"text", finding.text},
+                   {"first_seen", time_or_null(finding.first_seen_ns)},
+                   {"last_seen", time_or_null(finding.last_seen_ns)},
+                   {"count", finding.count}};
+  if (finding.deadlock != nullptr) {
+    document.update(deadlock_json(*finding.deadlock));
+  }
+  return document;
+}
+
 json findings_json(const Snapshot& snapshot) {
-  static constexpr std::array kKinds = {"contention", "slow_function", "failing_function"};
   json document = document_head(snapshot);
   document["findings"] = json::array();
   std::uint64_t suppressed = 0;
@@ -226,14 +242,7 @@ json findings_json(const Snapshot& snapshot) {
     document["findings"].push_back(booked_race_json(*race));
   }
   for (const detect::Finding& finding : snapshot.findings) {
-    document["findings"].push_back({{"kind", kKinds.at(static_cast<std::size_t>(finding.kind))},
-                                    {"verdict", detect::kVerdictNames.at(static_cast<std::size_t>(finding.verdict))},
-                                    {"guard", finding.guard},
-                                    {"subject", finding.subject},
-                                    {"text", finding.text},
-                                    {"first_seen", time_or_null(finding.first_seen_ns)},
-                                    {"last_seen", time_or_null(finding.last_seen_ns)},
-                                    {"count", finding.count}});
+    document["findings"].push_back(finding_json(finding));
   }
   return document;
 }

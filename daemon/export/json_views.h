@@ -12,6 +12,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "daemon/breaker/decision.h"
+#include "daemon/detect/finding.h"
 #include "raceguard/error.h"
 
 namespace raceguard::exporting {
@@ -27,6 +28,8 @@ inline constexpr std::size_t kDefaultLimit = 100;
 // Most total time first, at most `limit`.
 [[nodiscard]] nlohmann::json functions_json(const Snapshot& snapshot, std::size_t limit = kDefaultLimit);
 [[nodiscard]] nlohmann::json switches_json(const Snapshot& snapshot);
+// One finding that is no data race: in the list, and a deadlock in the evidence file.
+[[nodiscard]] nlohmann::json finding_json(const detect::Finding& finding);
 [[nodiscard]] nlohmann::json findings_json(const Snapshot& snapshot);
 // Why a switch is where it is. Error: kSwitchUnknown, which names the switches that there are.
 [[nodiscard]] Result<nlohmann::json> explain_json(const Snapshot& snapshot, std::string_view switch_name);

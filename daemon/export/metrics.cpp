@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/detect/deadlock_finding.h"
 #include "daemon/export/budget_metrics.h"
 #include "daemon/export/json_parts.h"
 #include "daemon/export/json_views.h"
@@ -115,6 +116,26 @@ void put_targets(FamilyList& out, const Snapshot& snapshot) {
   out.gauge("raceguard_locks", "Locks that the daemon knows.").value(snapshot.locks.size());
   out.gauge("raceguard_findings", "Findings that the daemon holds.")
       .value(snapshot.findings.size() + snapshot.watch.races.size());
+}
+
+// Those that were not seen any more end with their process, and stay in the list of findings.
+void put_deadlocks(FamilyList& out, const Snapshot& snapshot) {
+  std::map<std::pair<std::string, std::size_t>, std::uint64_t> standing;
+  for (const TargetView& view : snapshot.targets) {
+    for (const detect::Verdict verdict : {detect::Verdict::kProven, detect::Verdict::kLikely}) {
+      standing[{view.target.guard, static_cast<std::size_t>(verdict)}] = 0;
+    }
+  }
+  for (const detect::Finding& finding : snapshot.findings) {
+    if (finding.kind == detect::Finding::Kind::kDeadlock &&
+        snapshot.realtime_ns - finding.last_seen_ns < detect::kDeadlockStandsNs) {
+      ++standing[{finding.guard, static_cast<std::size_t>(finding.verdict)}];
+    }
+  }
+  out.gauge("raceguard_deadlocks", "Deadlocks that stand now.");
+  for (const auto& [key, count] : standing) {
+    out.value(count, {{"guard", key.first}, {"verdict", std::string(detect::kVerdictNames.at(key.second))}});
+  }
 }
 
 // The labels are guards and verdicts: as many as the policy has, whatever is found.
@@ -232,6 +253,7 @@ std::string Metrics::render(const Snapshot& snapshot, const ProcessFigures& proc
   }
   put_switches(out, snapshot);
   put_targets(out, snapshot);
+  put_deadlocks(out, snapshot);
   put_watch(out, snapshot.watch);
   put_budget(out, snapshot.budget);
   put_drops(out, snapshot);

@@ -48,6 +48,11 @@ struct LockReading {
   rg_lock_counters counters{};
 };
 
+struct WaitReading {
+  rg_u64 pid_tgid = 0;
+  rg_wait wait{};  // start_ns 0: the thread does not wait now
+};
+
 struct ObjectReading {
   rg_object_key key{};
   rg_object object{};
@@ -88,6 +93,9 @@ class Attachment {
 
   [[nodiscard]] Result<std::vector<FunctionReading>> read_functions() const;
   [[nodiscard]] Result<std::vector<LockReading>> read_locks() const;
+  // Of every thread that waited once, max_waits at most. Written while it is read: an entry may be half of an old and
+  // half of a new wait.
+  [[nodiscard]] Result<std::vector<WaitReading>> read_waits() const;
   // What functions with an object_argument were called with of late, 1024 objects at most.
   [[nodiscard]] Result<std::vector<ObjectReading>> read_objects() const;
   [[nodiscard]] Result<std::vector<std::uint64_t>> read_drops() const;  // by enum rg_drop_reason

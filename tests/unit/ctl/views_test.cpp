@@ -45,6 +45,16 @@ TEST(TargetsText, APidIsWrittenOutHoweverLarge) {
   EXPECT_THAT(targets_text(Doc(document), kPlain), HasSubstr("4194303"));
 }
 
+TEST(FindingsText, ADeadlockShowsEachThreadWithItsLockAndStack) {
+  exporting::Snapshot snapshot = exporting::sample_snapshot();
+  snapshot.findings = {exporting::sample_deadlock(snapshot.realtime_ns)};
+  const std::string text = findings_text(Doc(exporting::findings_json(snapshot)), kPlain);
+  EXPECT_THAT(text, AllOf(HasSubstr("deadlock (proven) account_lock of process 812 in checkout"),
+                          HasSubstr("thread 813 (worker) of bank (812) waits for itself"),
+                          HasSubstr("  thread 813 (worker) waits for mutex account_lock at 0x1000, held by 813\n"
+                                    "      in   transfer  bank\n")));
+}
+
 TEST(LocksText, ShowsWaitersAndHoldersBelowTheirLock) {
   json document = exporting::locks_json(exporting::sample_snapshot());
   json& lock = document["locks"][1];

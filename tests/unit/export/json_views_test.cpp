@@ -95,6 +95,23 @@ TEST(JsonViews, AStepIsARecordAndALine) {
   EXPECT_EQ(budget_step_json(step)["guard"], nullptr);
 }
 
+TEST(JsonViews, DeadlockHasItsThreadsAndOtherFindingsHaveNone) {
+  Snapshot snapshot = sample_snapshot();
+  snapshot.findings.push_back(sample_deadlock(snapshot.realtime_ns));
+  const json findings = findings_json(snapshot)["findings"];
+  const json& deadlock = findings.back();
+  EXPECT_EQ(deadlock["kind"], "deadlock");
+  EXPECT_EQ(deadlock["verdict"], "proven");
+  EXPECT_EQ(deadlock["pid"], 812);
+  EXPECT_EQ(deadlock["threads"][0]["tid"], 813);
+  EXPECT_EQ(deadlock["threads"][0]["name"], "worker");
+  EXPECT_EQ(deadlock["threads"][0]["owner_tid"], 813);
+  EXPECT_EQ(deadlock["threads"][0]["waits_for"],
+            (json{{"name", "account_lock"}, {"address", "0x1000"}, {"kind", "mutex"}}));
+  EXPECT_EQ(deadlock["threads"][0]["stack"]["frames"].size(), 2U);
+  EXPECT_FALSE(findings.front().contains("threads"));
+}
+
 TEST(JsonViews, ExplainSaysWhyWithEvidenceAndWhatIsNext) {
   const Result<json> explained = explain_json(sample_snapshot(), "recommend");
   ASSERT_TRUE(explained);

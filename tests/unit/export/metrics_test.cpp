@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "daemon/detect/deadlock_finding.h"
 #include "daemon/export/process_figures.h"
 #include "raceguard/abi/drop_reasons.h"
 #include "tests/unit/export/sample_snapshot.h"
@@ -60,6 +61,16 @@ TEST(Metrics, CarriesTheFigures) {
   EXPECT_THAT(text, HasSubstr("raceguard_budget_cost_seconds_total{guard=\"checkout\"} 2.5\n"));
   EXPECT_THAT(text, HasSubstr("raceguard_budget_exempt_functions{guard=\"checkout\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("raceguard_budget_steps_total{guard=\"checkout\",step=\"exempt\"} 1\n"));
+}
+
+TEST(Metrics, DeadlocksAreThoseThatStandNow) {
+  Snapshot snapshot = sample_snapshot();
+  const std::string series = "raceguard_deadlocks{guard=\"checkout\",verdict=\"proven\"} ";
+  EXPECT_THAT(Metrics(20).render(snapshot, kProcess, MetricsFormat::kText), HasSubstr(series + "0"));
+  snapshot.findings.push_back(sample_deadlock(snapshot.realtime_ns - 1));
+  EXPECT_THAT(Metrics(20).render(snapshot, kProcess, MetricsFormat::kText), HasSubstr(series + "1"));
+  snapshot.findings.back().last_seen_ns = snapshot.realtime_ns - detect::kDeadlockStandsNs;
+  EXPECT_THAT(Metrics(20).render(snapshot, kProcess, MetricsFormat::kText), HasSubstr(series + "0"));
 }
 
 TEST(Metrics, EveryDropReasonIsAlwaysThere) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/export/sample_snapshot.h"
 
+#include "daemon/detect/deadlock_finding.h"
 #include "raceguard/abi/drop_reasons.h"
 
 namespace raceguard::exporting {
@@ -145,6 +146,23 @@ Snapshot sample_snapshot() {
   snapshot.drops.assign(RG_DROP_REASON_COUNT, 0);
   snapshot.drops[RG_DROP_RING_FULL] = 3;
   return snapshot;
+}
+
+detect::Finding sample_deadlock(std::int64_t realtime_ns) {
+  detect::DeadlockedThread thread{.tid = 813, .name = "worker", .lock = "account_lock", .lock_address = 0x1000};
+  thread.owner_tid = thread.tid;
+  thread.since_ns = kSampleRealtimeNs;
+  for (const char* function : {"pthread_mutex_lock", "transfer"}) {
+    symbols::CodeSite site;
+    site.function = function;
+    site.binary = "/srv/bank";
+    thread.stack.frames.push_back(site);
+  }
+  thread.stack.trust = events::StackTrust::kUnwound;
+  thread.stack.reliable_frames = 2;
+  detect::Deadlock deadlock{.pid = 812, .process = "bank (812)"};
+  deadlock.threads = {thread};
+  return detect::deadlock_finding(std::move(deadlock), "checkout", realtime_ns);
 }
 
 }  // namespace raceguard::exporting

@@ -15,5 +15,7 @@ inline constexpr std::int64_t kSampleMonotonicNs = 5'000'000'000'000;
 [[nodiscard]] detect::FunctionFigures sample_function(std::uint32_t id, const std::string& name, std::uint64_t calls,
                                                       std::uint64_t duration_ns);
 [[nodiscard]] Snapshot sample_snapshot();
+// A thread of checkout that waits for itself, last seen at that time.
+[[nodiscard]] detect::Finding sample_deadlock(std::int64_t realtime_ns);
 
 }  // namespace raceguard::exporting
