@@ -51,7 +51,7 @@ std::int64_t started_ns(std::uint64_t start_ticks) {
 }  // namespace
 
 DeadlockWatch::DeadlockWatch(Sources sources, std::string proc_root)
-    : sources_(std::move(sources)), threads_(std::move(proc_root)), numbers_(threads_) {}
+    : sources_(std::move(sources)), threads_(std::move(proc_root)), numbers_(threads_), early_(threads_) {}
 
 Result<DeadlockWatch::Waits> DeadlockWatch::read_waits(const kernel::Attachment& attachment) {
   const auto readings = attachment.read_waits();
@@ -61,14 +61,18 @@ Result<DeadlockWatch::Waits> DeadlockWatch::read_waits(const kernel::Attachment&
   Waits waits;
   for (const kernel::WaitReading& reading : *readings) {
     if (reading.wait.start_ns != 0 && reading.wait.wait_class == RG_WAIT_LOCK) {
-      waits.emplace(reading.pid_tgid, reading.wait);
+      waits.emplace(reading.pid_tgid,
+                    Wait{.address = reading.wait.address, .start_ns = reading.wait.start_ns, .switches = 0});
     }
+  }
+  for (const auto& [pid_tgid, wait] : early_.look_again()) {
+    waits.emplace(pid_tgid, Wait{.address = wait.address, .start_ns = 0, .switches = wait.switches});
   }
   return waits;
 }
 
 std::vector<detect::BlockedThread> DeadlockWatch::blocked_threads(const Waits& waits) {
-  std::vector<std::pair<std::uint64_t, rg_wait>> lasting;
+  std::vector<std::pair<std::uint64_t, Wait>> lasting;
   std::set<pid_t> pids;
   for (const auto& [pid_tgid, wait] : waits) {
     const auto before = before_.find(pid_tgid);
@@ -97,6 +101,7 @@ std::vector<detect::BlockedThread> DeadlockWatch::blocked_threads(const Waits& w
       detect::BlockedThread& thread = blocked.emplace_back(*lock->second);
       thread.tid = tid_of(pid_tgid);
       thread.since_ns = static_cast<std::int64_t>(wait.start_ns);
+      thread.switches = wait.switches;
     }
   }
   return blocked;
@@ -134,7 +139,7 @@ bool DeadlockWatch::has_its_owner(const detect::BlockedThread& thread) {
   const auto stat = threads_.stat(thread.pid, *owner);
   const auto own_tid = threads_.own_tid(thread.pid, *owner);
   return stat && own_tid && *own_tid == thread.lock.owner &&
-         !detect::is_stale_owner(started_ns(stat->start_ticks), thread.since_ns);
+         (thread.since_ns == 0 || !detect::is_stale_owner(started_ns(stat->start_ticks), thread.since_ns));
 }
 
 Result<std::vector<detect::Knot>> DeadlockWatch::that_hold(const kernel::Attachment& attachment,
@@ -157,8 +162,9 @@ Result<std::vector<detect::Knot>> DeadlockWatch::that_hold(const kernel::Attachm
   for (detect::Knot& knot : knots) {
     const auto ended = [&](const detect::BlockedThread& thread) {
       const auto wait = waits->find(key_of(thread));
-      return wait == waits->end() || wait->second.address != thread.word ||
-             wait->second.start_ns != static_cast<std::uint64_t>(thread.since_ns);
+      return wait == waits->end() || wait->second != Wait{.address = thread.word,
+                                                          .start_ns = static_cast<std::uint64_t>(thread.since_ns),
+                                                          .switches = thread.switches};
     };
     if (knot.abandoned) {
       std::erase_if(knot.threads, ended);
@@ -176,6 +182,7 @@ Result<std::vector<detect::Finding>> DeadlockWatch::look(const kernel::Attachmen
     return {};
   }
   next_ns_ = now_ns + kPeriodNs;
+  early_.search();
   auto waits = read_waits(attachment);
   if (!waits) {
     return fail(waits.error());
@@ -228,12 +235,13 @@ detect::Finding DeadlockWatch::finding_of(const detect::Knot& knot, const Moment
 
 detect::DeadlockedThread DeadlockWatch::thread_of(const detect::BlockedThread& blocked,
                                                   const detect::Deadlock& deadlock, const Moment& moment) {
-  detect::DeadlockedThread thread{.tid = blocked.tid,
-                                  .lock = lock_name(blocked),
-                                  .lock_address = blocked.lock.address,
-                                  .lock_kind = blocked.lock.kind,
-                                  .owner_tid = deadlock.abandoned ? blocked.lock.owner : blocked.owner_tid,
-                                  .since_ns = moment.realtime_ns - (moment.now_ns - blocked.since_ns)};
+  detect::DeadlockedThread thread{
+      .tid = blocked.tid,
+      .lock = lock_name(blocked),
+      .lock_address = blocked.lock.address,
+      .lock_kind = blocked.lock.kind,
+      .owner_tid = deadlock.abandoned ? blocked.lock.owner : blocked.owner_tid,
+      .since_ns = blocked.since_ns == 0 ? 0 : moment.realtime_ns - (moment.now_ns - blocked.since_ns)};
   if (const auto stat = threads_.stat(blocked.pid, blocked.tid)) {
     thread.name = stat->comm;
   }

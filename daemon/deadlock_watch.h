@@ -19,6 +19,7 @@
 #include "daemon/detect/deadlock.h"
 #include "daemon/detect/deadlock_finding.h"
 #include "daemon/detect/lock_table.h"
+#include "daemon/early_waits.h"
 #include "daemon/events/stack_maker.h"
 #include "daemon/kernel/attachment.h"
 #include "daemon/targets/target_set.h"
@@ -41,6 +42,10 @@ class DeadlockWatch {
   DeadlockWatch(const DeadlockWatch&) = delete;
   DeadlockWatch& operator=(const DeadlockWatch&) = delete;
 
+  // A process that is watched from now on: its threads may wait already.
+  void add_process(pid_t pid) { early_.add_process(pid); }
+  void forget_process(pid_t pid) { early_.forget_process(pid); }
+
   // The deadlocks that stand; nothing where less than a second has gone by since the last reading.
   [[nodiscard]] Result<std::vector<detect::Finding>> look(const kernel::Attachment& attachment, std::int64_t now_ns,
                                                           std::int64_t realtime_ns);
@@ -50,9 +55,15 @@ class DeadlockWatch {
     std::int64_t now_ns = 0;
     std::int64_t realtime_ns = 0;
   };
-  using Waits = std::unordered_map<std::uint64_t, rg_wait>;  // by pid_tgid; those in progress, for locks
+  struct Wait {
+    std::uint64_t address = 0;   // of the futex word
+    std::uint64_t start_ns = 0;  // 0: before the process was watched
+    std::uint64_t switches = 0;  // of the thread, if so
+    friend bool operator==(const Wait&, const Wait&) = default;
+  };
+  using Waits = std::unordered_map<std::uint64_t, Wait>;  // by pid_tgid; those in progress, for locks
 
-  [[nodiscard]] static Result<Waits> read_waits(const kernel::Attachment& attachment);
+  [[nodiscard]] Result<Waits> read_waits(const kernel::Attachment& attachment);
   // Threads that wait for the same word as at the last reading, for a lock that says who holds it.
   [[nodiscard]] std::vector<detect::BlockedThread> blocked_threads(const Waits& waits);
   [[nodiscard]] std::optional<detect::BlockedThread> owned_lock(const detect::LockId& id);  // without its waiter
@@ -69,6 +80,7 @@ class DeadlockWatch {
   Sources sources_;
   targets::ThreadReader threads_;
   ThreadNumbers numbers_;
+  EarlyWaits early_;
   detect::KnotJudge judge_;
   Waits before_;
   std::vector<std::pair<detect::Knot, detect::Finding>> standing_;  // as the last reading told them

@@ -125,7 +125,13 @@ void Observer::follow(const ProbeChanges& changes) {
   for (const plan::FunctionProbe& probe : changes.difference.update_functions) {
     functions_.define(definition_of(probe));
   }
+  for (const plan::TargetEntry& entry : changes.difference.add_targets) {
+    if (entry.contention) {
+      deadlocks_.add_process(entry.id.pid);
+    }
+  }
   for (const pid_t pid : changes.forget_processes) {
+    deadlocks_.forget_process(pid);
     locks_.forget_process(pid);
   }
 }

@@ -2,9 +2,10 @@
 // Threads that wait for each other in a ring, and locks whose holder is no more: nobody can let them go.
 //
 // Why a ring is proven. Each thread of it was in its futex wait, without a time limit, from before the owner words were
-// read until after (the same wait, by its start, is in progress at both ends). A thread that waits lets nothing go, so
-// each owner word was true at that time, and all at once: every thread waits for the next one. Only what POSIX forbids
-// (another thread unlocks the mutex) or a signal handler that unlocks can end that.
+// read until after (the same wait is in progress at both ends, by its start or by the thread's context switches). A
+// thread that waits lets nothing go, so each owner word was true at that time, and all at once: every thread waits for
+// the next one. Only what POSIX forbids (another thread unlocks the mutex) or a signal handler that unlocks can end
+// that.
 #pragma once
 
 #include <sys/types.h>
@@ -26,8 +27,9 @@ namespace raceguard::detect {
 struct BlockedThread {
   pid_t pid = 0;
   pid_t tid = 0;
-  std::uint64_t word = 0;     // the futex word
-  std::int64_t since_ns = 0;  // CLOCK_MONOTONIC
+  std::uint64_t word = 0;      // the futex word
+  std::int64_t since_ns = 0;   // CLOCK_MONOTONIC; 0: before the process was watched
+  std::uint64_t switches = 0;  // if so, of the thread until now
   HeldLock lock;
   pid_t owner_tid = 0;  // 0: the process has no such thread
 };

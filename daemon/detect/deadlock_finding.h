@@ -24,7 +24,7 @@ struct DeadlockedThread {
   std::uint64_t lock_address = 0;
   LockKind lock_kind = LockKind::kMutex;
   pid_t owner_tid = 0;        // that holds it; of an abandoned lock as the process numbers its threads
-  std::int64_t since_ns = 0;  // CLOCK_REALTIME: it waits since
+  std::int64_t since_ns = 0;  // CLOCK_REALTIME: it waits since; 0: before it was watched
   events::Stack stack;        // no frames: could not be read
 };
 

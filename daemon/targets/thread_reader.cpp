@@ -31,8 +31,28 @@ std::optional<std::uint64_t> take_number(std::string_view& rest) {
   return value;
 }
 
+// The rest of the line that begins with the key; empty: there is none.
+std::string_view value_of(std::string_view text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  if (at == std::string_view::npos) {
+    return {};
+  }
+  text.remove_prefix(at + key.size());
+  return text.substr(0, text.find('\n'));
+}
+
 Error unreadable(const std::string& path, const std::string& text) {
   return {ErrorCode::kTargetUnreadable, fmt::format("cannot parse {}: \"{}\"", path, text), ""};
+}
+
+template <typename T>
+Result<T> read_status(const std::string& path, std::optional<T> (*parse)(std::string_view)) {
+  const auto text = read_proc_text(path);
+  if (!text) {
+    return fail(text.error());
+  }
+  const auto value = parse(*text);
+  return value ? Result<T>(*value) : fail(unreadable(path, *text));
 }
 
 }  // namespace
@@ -54,18 +74,20 @@ std::optional<BlockedCall> parse_blocked_call(std::string_view text) {
 
 // "NSpid:\t812\t12": from the reader's namespace inwards.
 std::optional<pid_t> parse_own_tid(std::string_view text) {
-  constexpr std::string_view kKey = "\nNSpid:";
-  const std::size_t key = text.find(kKey);
-  if (key == std::string_view::npos) {
-    return std::nullopt;
-  }
-  std::string_view rest = text.substr(key + kKey.size());
-  rest = rest.substr(0, rest.find('\n'));
+  std::string_view rest = value_of(text, "\nNSpid:");
   std::optional<pid_t> innermost;
   while (const auto number = take_number(rest)) {
     innermost = static_cast<pid_t>(*number);
   }
   return innermost;
+}
+
+std::optional<std::uint64_t> parse_switches(std::string_view text) {
+  std::string_view own = value_of(text, "\nvoluntary_ctxt_switches:");
+  std::string_view others = value_of(text, "\nnonvoluntary_ctxt_switches:");
+  const auto given = take_number(own);
+  const auto taken = take_number(others);
+  return given && taken ? std::optional(*given + *taken) : std::nullopt;
 }
 
 std::string ThreadReader::folder(pid_t pid, pid_t tid) const {
@@ -105,13 +127,11 @@ Result<std::optional<BlockedCall>> ThreadReader::blocked_call(pid_t pid, pid_t t
 }
 
 Result<pid_t> ThreadReader::own_tid(pid_t pid, pid_t tid) const {
-  const std::string path = folder(pid, tid) + "/status";
-  const auto text = read_proc_text(path);
-  if (!text) {
-    return fail(text.error());
-  }
-  const auto own = parse_own_tid(*text);
-  return own ? Result<pid_t>(*own) : fail(unreadable(path, *text));
+  return read_status(folder(pid, tid) + "/status", &parse_own_tid);
+}
+
+Result<std::uint64_t> ThreadReader::switches(pid_t pid, pid_t tid) const {
+  return read_status(folder(pid, tid) + "/status", &parse_switches);
 }
 
 Result<bool> ThreadReader::shares_numbers(pid_t pid) const {

@@ -28,6 +28,8 @@ struct BlockedCall {
 [[nodiscard]] std::optional<BlockedCall> parse_blocked_call(std::string_view text);
 // The thread's number in its own, the innermost, pid namespace: what gettid() tells it. From /proc/PID/task/TID/status.
 [[nodiscard]] std::optional<pid_t> parse_own_tid(std::string_view text);
+// How often the thread was taken off a CPU, by itself or by others. From the same file.
+[[nodiscard]] std::optional<std::uint64_t> parse_switches(std::string_view text);
 
 class ThreadReader {
  public:
@@ -37,6 +39,7 @@ class ThreadReader {
   [[nodiscard]] Result<StatText> stat(pid_t pid, pid_t tid) const;
   [[nodiscard]] Result<std::optional<BlockedCall>> blocked_call(pid_t pid, pid_t tid) const;
   [[nodiscard]] Result<pid_t> own_tid(pid_t pid, pid_t tid) const;
+  [[nodiscard]] Result<std::uint64_t> switches(pid_t pid, pid_t tid) const;
   // Whether the process runs in the pid namespace of the reader: then both number its threads alike.
   [[nodiscard]] Result<bool> shares_numbers(pid_t pid) const;
 

@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Threads that wait for each other, and what only looks like it."""
 import json
+import os
+import pathlib
 import re
 import signal
 import unittest
 
 from harness import BIN, SOURCE, EndToEnd, Program, copy_program
 
-FUNCTION_LINES = {}
-for number, line in enumerate((SOURCE / "tests/e2e/programs/deadlock.c").read_text().splitlines(), 1):
-    if "here it waits" in line:
-        FUNCTION_LINES[number] = line
+WAITING_LINES = {number for number, line in enumerate(
+    (SOURCE / "tests/e2e/programs/deadlock.c").read_text().splitlines(), 1) if "here it waits" in line}
 
 
 def policy(path):
@@ -35,6 +35,7 @@ class Deadlock(EndToEnd):
         return daemon, programs
 
     def begin(self, program):
+        self.await_that("it waits for its signal", lambda: "ready" in program.text())
         program.send(signal.SIGUSR1)
 
     def found(self, daemon, pid=None):
@@ -57,6 +58,11 @@ class Deadlock(EndToEnd):
     def functions(self, thread):
         return [frame["function"] for frame in thread["stack"]["frames"]]
 
+    @staticmethod
+    def asleep_in_futex(pid):
+        calls = [pathlib.Path(f"/proc/{pid}/task/{tid}/syscall").read_text() for tid in os.listdir(f"/proc/{pid}/task")]
+        return sum(call.startswith("202 ") for call in calls)
+
     def test_pair(self):
         daemon, program, finding = self.found_in("pair")
         self.assertEqual(finding["verdict"], "proven")
@@ -67,7 +73,7 @@ class Deadlock(EndToEnd):
         self.assertEqual((other["name"], other["waits_for"]["name"]), ("worker-2", "account_lock"))
         self.assertEqual((one["owner_tid"], other["owner_tid"]), (other["tid"], one["tid"]))
         for thread, function in ((one, "transfer"), (other, "audit")):
-            self.assertIn(self.caller(thread)["line"], FUNCTION_LINES, thread)
+            self.assertIn(self.caller(thread)["line"], WAITING_LINES, thread)
             self.assertEqual(self.caller(thread)["function"], "lock_both")
             self.assertIn(function, self.functions(thread))
             self.assertTrue(thread["stack"]["complete"], thread)
@@ -107,6 +113,34 @@ class Deadlock(EndToEnd):
         self.assertEqual(finding["verdict"], "proven")
         self.assertEqual([(thread["waits_for"]["kind"], thread["waits_for"]["name"]) for thread in finding["threads"]],
                          [("rwlock", "table_lock"), ("mutex", "account_lock")])
+
+    def test_service_that_hangs_already(self):
+        """The daemon is started because of it: nobody saw these waits begin."""
+        path = self.scratch / "deadlock"
+        copy_program(BIN / "deadlock", path)
+        program = self.keep(Program("ring", [path, "ring"], self.scratch))
+        self.await_that("it waits for its signal", lambda: "ready" in program.text())
+        self.begin(program)
+        self.await_that("all four sleep", lambda: self.asleep_in_futex(program.pid) == 4)
+        daemon = self.start_daemon(policy(path))
+        finding = self.only(daemon, program.pid)
+        self.assertEqual((finding["verdict"], finding["behind"]), ("proven", 1))
+        self.assertEqual([thread["since"] for thread in finding["threads"]], [None] * 3)
+        self.assertIn("transfer", self.functions(finding["threads"][0]))
+
+    def test_numbers_of_a_pid_namespace(self):
+        path = self.scratch / "deadlock"
+        copy_program(BIN / "deadlock", path)
+        daemon = self.start_daemon(policy(path))
+        unshare = self.keep(Program("unshare", ["unshare", "--pid", "--fork", "--kill-child", path, "pair"], self.scratch))
+        pid = self.await_that("it is a target", lambda: next(iter(daemon.targets()), None), 10, daemon)
+        self.await_that("it waits for its signal", lambda: "ready" in unshare.text())
+        os.kill(pid, signal.SIGUSR1)
+        finding = self.only(daemon, pid)
+        self.assertEqual(finding["verdict"], "proven")
+        self.assertEqual({thread["owner_tid"] for thread in finding["threads"]},
+                         {thread["tid"] for thread in finding["threads"]})
+        self.assertTrue({thread["tid"] for thread in finding["threads"]} <= set(map(int, os.listdir(f"/proc/{pid}/task"))))
 
     def test_signals_do_not_hide_it(self):
         _, _, finding = self.found_in("disturbed")

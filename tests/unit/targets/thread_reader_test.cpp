@@ -31,8 +31,14 @@ TEST(OwnTid, IsTheInnermostNamespaces) {
   EXPECT_FALSE(parse_own_tid("Name:\tx\nPid:\t812\n"));
 }
 
+TEST(Switches, AreTheirOwnAndOthersTogether) {
+  EXPECT_EQ(parse_switches("Name:\tx\nvoluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"), 42U);
+  EXPECT_FALSE(parse_switches("Name:\tx\nnonvoluntary_ctxt_switches:\t2\n"));
+}
+
 TEST(ThreadReader, ReadsThisThread) {
   const ThreadReader reader("/proc");
+  EXPECT_TRUE(reader.switches(getpid(), gettid()));
   EXPECT_EQ(reader.own_tid(getpid(), gettid()), gettid());
   EXPECT_EQ(reader.shares_numbers(getpid()), true);
   EXPECT_THAT(reader.list(getpid()).value(), testing::Contains(gettid()));
