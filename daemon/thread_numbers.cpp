@@ -17,12 +17,17 @@ ThreadNumbers::Process* ThreadNumbers::process(pid_t pid) {
 }
 
 // A process's first thread stays as a zombie when it ends before the others.
-std::optional<bool> ThreadNumbers::lives(pid_t pid, pid_t tid) const {
-  const auto stat = threads_.stat(pid, tid);
-  if (!stat) {
-    return stat.error().code() == ErrorCode::kTargetGone ? std::optional(false) : std::nullopt;
+std::optional<bool> ThreadNumbers::lives(pid_t pid, pid_t tid) {
+  const auto [known, is_new] = lives_.try_emplace({pid, tid});
+  if (is_new) {
+    const auto stat = threads_.stat(pid, tid);
+    if (stat) {
+      known->second = stat->state != 'Z' && stat->state != 'X';
+    } else if (stat.error().code() == ErrorCode::kTargetGone) {
+      known->second = false;
+    }
   }
-  return stat->state != 'Z' && stat->state != 'X';
+  return known->second;
 }
 
 bool ThreadNumbers::list(pid_t pid, Process& process) {

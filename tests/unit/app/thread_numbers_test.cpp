@@ -57,6 +57,8 @@ TEST_F(ThreadNumbersTest, InTheSameNamespaceTheyAreTheKernels) {
 TEST_F(ThreadNumbersTest, AThreadThatEndedIsNone) {
   EXPECT_EQ(numbers_.find(800, 12), 812);
   end_thread(812);
+  EXPECT_EQ(numbers_.find(800, 12), 812) << "asked once a reading";
+  numbers_.begin_reading();
   EXPECT_EQ(numbers_.find(800, 12), 0);
   add_thread(800, 1, 'Z');
   EXPECT_EQ(numbers_.find(800, 1), 0) << "the first thread stays as a zombie";
