@@ -30,11 +30,12 @@ static void meet(int count, void *(*const *bodies)(void *))
 {
 	char name[16];
 
-	pthread_barrier_init(&all_have_one, 0, (unsigned)count);
+	pthread_barrier_init(&all_have_one, 0, (unsigned)count + 1);
 	for (int i = 0; i < count; i++) {
 		snprintf(name, sizeof(name), "worker-%d", i + 1);
 		start(name, bodies[i]);
 	}
+	pthread_barrier_wait(&all_have_one); // who comes later finds every first lock taken
 }
 
 // Locks one, waits until the others have theirs, and locks the other.
