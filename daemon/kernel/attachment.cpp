@@ -203,12 +203,12 @@ Result<void> Attachment::pause_contention() {
 
 Result<void> Attachment::resume_contention() { return attach_futex(impl_->object); }
 
-Result<std::vector<WaitReading>> Attachment::read_waits() const {
-  return readings_of<WaitReading, rg_u64, rg_wait>(impl_->fd(impl_->maps().rg_waits), "rg_waits");
-}
-
 Result<std::vector<ObjectReading>> Attachment::read_objects() const {
   return readings_of<ObjectReading, rg_object_key, rg_object>(impl_->fd(impl_->maps().rg_objects), "rg_objects");
+}
+
+Result<std::vector<WaitReading>> Attachment::read_waits() const {
+  return readings_of<WaitReading, rg_u64, rg_wait>(impl_->fd(impl_->maps().rg_waits), "rg_waits");
 }
 
 Result<std::vector<std::uint64_t>> Attachment::read_drops() const {
