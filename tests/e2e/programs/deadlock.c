@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -133,6 +133,16 @@ static void *wait_for_nested(void *unused)
 	return unused;
 }
 
+// A child that does not outlive its parent.
+static int is_child(void)
+{
+	const int child = fork() == 0;
+
+	if (child)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
+}
+
 static void nothing(int number)
 {
 	(void)number;
@@ -175,11 +185,11 @@ static void run(const char *kind)
 		start("holder", look_on);
 		while (pthread_mutex_trylock(&account_lock) == 0)
 			pthread_mutex_unlock(&account_lock);
-		if (fork() == 0)
+		if (is_child())
 			look_on(0);
 	} else if (!strcmp(kind, "atfork")) { // the child may unlock what its parent locked, and will
 		pthread_mutex_lock(&account_lock);
-		if (fork() == 0)
+		if (is_child())
 			start("worker-1", look_on);
 	} else if (!strcmp(kind, "free")) {
 		MEET(transfer_for_a_while, audit, work, wait_for_work, wait_for_nested);
