@@ -187,13 +187,14 @@ std::string race_report_html(const Doc& document) {
   html += fmt::format(
       "<h2>Cost and coverage</h2><p>{} watchpoint hits, {} samples and {} holds ({} in all, the limit of one is {}): "
       "{} of one CPU in "
-      "{}; watchpoints on data were armed for {} of it.<br>{} of {} watched, {} touched meanwhile, {} by more than one thread.</p>\n",
+      "{}; watchpoints on data were armed for {} of it.<br>{} of {} watched, {} touched meanwhile, {} by more than one "
+      "thread.</p>\n",
       count(cost.number("hits")), count(cost.number("samples")), count(cost.number("holds")),
       duration(cost.number("hold_seconds")), duration(cost.number("longest_hold_seconds")),
       percent(cost.number("share_of_one_cpu")), duration(cost.number("elapsed_seconds")),
-      duration(cost.number("armed_seconds")),
-      count(coverage.number("watched")), plural(coverage.number("variables"), "variable"),
-      count(coverage.number("touched")), count(coverage.number("shared")));
+      duration(cost.number("armed_seconds")), count(coverage.number("watched")),
+      plural(coverage.number("variables"), "variable"), count(coverage.number("touched")),
+      count(coverage.number("shared")));
   for (const Doc& note : document.list("notes")) {
     html += "<p class=\"dim\">Note: " + escaped(note.text()) + "</p>\n";
   }

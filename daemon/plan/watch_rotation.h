@@ -59,7 +59,8 @@ class WatchRotation {
 
   // How long the visit should last, by what it saw so far. `is_scarce`: the time in which anything may be watched is
   // (ArmedTime), and holds come the closer together.
-  [[nodiscard]] static std::int64_t dwell_ns(const WatchCandidate& candidate, const WatchOutcome& so_far, bool is_scarce);
+  [[nodiscard]] static std::int64_t dwell_ns(const WatchCandidate& candidate, const WatchOutcome& so_far,
+                                             bool is_scarce);
   [[nodiscard]] RotationCoverage coverage() const;
 
  private:
