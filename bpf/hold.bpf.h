@@ -17,9 +17,6 @@
 /* To read the watched bytes is an access too, and ends in the exception that we come from: 1 us on a bare machine, 60 us
  * in a nested VM, twice a hold. So only one hold of so many looks whether the value changes. */
 #define RG_HOLDS_PER_VALUE 8
-/* A pair of instructions that overlapped so often under one order ends no more holds of it: they go on and wait for
- * another one, which a frequent reader would else always be ahead of. */
-#define RG_PAIR_ENOUGH 16
 
 struct rg_spin {
 	rg_u64 start_ns;
@@ -89,9 +86,9 @@ static __always_inline void rg_overlap(struct pt_regs *ctx, struct rg_hold *hold
 		figures->harmless++;
 		return;
 	}
-	report.seen = rg_count_pair(access->generation, held_ip, access->ip);
-	if (report.seen > RG_PAIR_ENOUGH || !rg_hold_add(hold, word, RG_HOLD_OVERLAP))
+	if (!rg_hold_add(hold, word, RG_HOLD_OVERLAP))
 		return;
+	report.seen = rg_count_pair(access->generation, held_ip, access->ip);
 	report.with_stack = report.seen && report.seen <= RG_PAIR_STACKS;
 	hold->seen = report.seen;
 	if (report.with_stack)

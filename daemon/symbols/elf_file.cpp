@@ -190,17 +190,20 @@ std::optional<std::uint64_t> ElfFile::address_of(std::uint64_t file_offset) cons
 
 std::optional<std::uint64_t> ElfFile::load_bias(std::uint64_t map_start, std::uint64_t map_file_offset) const {
   constexpr std::uint64_t kPageMask = ~std::uint64_t{4095};
+  std::optional<std::uint64_t> bias;
+  std::uint64_t nearest = 0;
   for (const Segment& segment : impl_->layout.segments()) {
-    if (segment.type != PT_LOAD) {
-      continue;
-    }
-    // A mapping starts at the page of its segment's first byte, or further on if mprotect has split it.
+    // A mapping starts at the page of its segment's first byte, or further on if mprotect has split it. Where two
+    // segments share a page of the file (lld), the later one's mapping starts there.
     const std::uint64_t first = segment.offset & kPageMask;
-    if (map_file_offset >= first && map_file_offset < segment.offset + segment.file_size) {
-      return map_start - (segment.address & kPageMask) - (map_file_offset - first);
+    const bool covers =
+        segment.type == PT_LOAD && map_file_offset >= first && map_file_offset < segment.offset + segment.file_size;
+    if (covers && (!bias || first >= nearest)) {
+      nearest = first;
+      bias = map_start - (segment.address & kPageMask) - (map_file_offset - first);
     }
   }
-  return std::nullopt;
+  return bias;
 }
 
 Result<std::vector<Symbol>> ElfFile::find_functions(const std::string& glob) const {

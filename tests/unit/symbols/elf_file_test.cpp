@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/symbols/elf_file.h"
 
+#include <elf.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
 #include <gmock/gmock.h>
 
 #include "tests/unit/symbols/programs.h"
@@ -67,6 +74,44 @@ TEST(ElfFile, ComputesTheLoadBiasOfEachMapping) {
   ASSERT_TRUE(bias);
   const auto here = reinterpret_cast<std::uint64_t>(&executable_mappings_of_self);
   EXPECT_THAT(self.function_at(here - *bias)->demangled, HasSubstr("executable_mappings_of_self"));
+}
+
+// As lld lays programs out: the second segment begins within a page of the file that the first one ends in.
+TEST(ElfFile, ComputesTheLoadBiasWhereSegmentsShareAPageOfTheFile) {
+  struct {
+    Elf64_Ehdr head;
+    std::array<Elf64_Phdr, 2> segments;
+  } image{};
+  std::memcpy(image.head.e_ident, ELFMAG, SELFMAG);
+  image.head.e_ident[EI_CLASS] = ELFCLASS64;
+  image.head.e_ident[EI_DATA] = ELFDATA2LSB;
+  image.head.e_ident[EI_VERSION] = EV_CURRENT;
+  image.head.e_type = ET_DYN;
+  image.head.e_machine = EM_X86_64;
+  image.head.e_version = EV_CURRENT;
+  image.head.e_ehsize = sizeof(Elf64_Ehdr);
+  image.head.e_phoff = sizeof(Elf64_Ehdr);
+  image.head.e_phentsize = sizeof(Elf64_Phdr);
+  image.head.e_phnum = image.segments.size();
+  image.segments[0] = {.p_type = PT_LOAD, .p_flags = PF_R, .p_filesz = 0x1328, .p_memsz = 0x1328, .p_align = 0x1000};
+  image.segments[1] = {.p_type = PT_LOAD,
+                       .p_flags = PF_R | PF_X,
+                       .p_offset = 0x1330,
+                       .p_vaddr = 0x2330,
+                       .p_filesz = 0x100,
+                       .p_memsz = 0x100,
+                       .p_align = 0x1000};
+  const std::string path = testing::TempDir() + "/shared-page.elf";
+  {
+    std::ofstream file(path, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(&image), sizeof image);
+    file << std::string(0x1430 - sizeof image, '\0');
+  }
+  const auto file = ElfFile::open(path);
+  ASSERT_TRUE(file) << file.error().to_string();
+  EXPECT_EQ(file->load_bias(0x500000, 0), 0x500000U);
+  EXPECT_EQ(file->load_bias(0x502000, 0x1000), 0x500000U);
+  std::filesystem::remove(path);
 }
 
 TEST(ElfFile, SaysWhatItSearchedAndSuggests) {
