@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// features: what this kernel lets raceguard do.
+// features: what this kernel lets raceguard do, and what a hit of each kind costs here.
 #include "daemon/kernel/features.h"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,6 +14,8 @@
 #include "ctl/commands.h"
 #include "ctl/daemon_client.h"
 #include "ctl/document.h"
+#include "ctl/hit_cost.h"
+#include "daemon/kernel/calibrate.h"
 
 namespace raceguard::ctl {
 namespace {
@@ -52,6 +56,26 @@ std::string feature_text(const std::vector<Feature>& features, const Style& styl
   return table.render();
 }
 
+nlohmann::json cost_json(const kernel::HitCost& cost) {
+  return {{"instruction", cost.instruction},
+          {"kind", cost.site_kind ? nlohmann::json(kind_name(*cost.site_kind)) : nlohmann::json(nullptr)},
+          {"seconds", cost.ns * 1e-9}};
+}
+
+std::string cost_text(const kernel::Calibration& calibration, const Style& style) {
+  Table table({{"HIT OF"}, {"KIND"}, {"ADDS", Align::kRight}}, style);
+  for (const kernel::HitCost& cost : calibration.costs) {
+    table.row({cost.instruction, cost.site_kind ? kind_name(*cost.site_kind) : "", duration(cost.ns * 1e-9)});
+  }
+  for (const Error& failure : calibration.failures) {
+    table.note(style.paint("not measured: " + printable(failure.to_string()), Tone::kDim));
+  }
+  return table.render() + fmt::format(
+                              "While a watchpoint on data is armed, string instructions (memcpy, read, write) "
+                              "are {:.1f} times slower.\n",
+                              calibration.string_slowdown);
+}
+
 }  // namespace
 
 int run_features(const Invocation& invocation) {
@@ -63,7 +87,14 @@ int run_features(const Invocation& invocation) {
     document["features"].push_back(feature_json(each));
   }
   std::string text = feature_text(features, invocation.style);
-  if (::geteuid() != 0) {
+  if (::geteuid() == 0) {
+    const kernel::Calibration calibration = kernel::calibrate();
+    document["hit_costs"] = nlohmann::json::array();
+    std::transform(calibration.costs.begin(), calibration.costs.end(), std::back_inserter(document["hit_costs"]),
+                   cost_json);
+    document["string_slowdown"] = calibration.string_slowdown;
+    text += "\n" + cost_text(calibration, invocation.style);
+  } else {
     text += "Tried without root: a \"no\" may be a missing right and not a missing feature. Run it again with sudo.\n";
   }
   const int written = invocation.json ? put(document) : put(text);

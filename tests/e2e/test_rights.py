@@ -41,6 +41,12 @@ class Rights(EndToEnd):
             self.assertEqual(multi, os.environ["KERNEL"] != "floor")
         self.guards_with(mask(ALWAYS) if multi else mask(ALWAYS, FOR_PERF_UPROBES))
 
+    def test_features_measures_hits(self):
+        answer = subprocess.run([str(BIN / "raceguardctl"), "features", "-o", "json"], capture_output=True, check=False)
+        seconds = {each["instruction"]: each["seconds"] for each in json.loads(answer.stdout)["hit_costs"]}
+        self.assertGreater(seconds["mov %edi,%eax"], seconds["push %rbp"], "single-stepped against emulated")
+        self.assertIn("return", seconds)
+
     def test_keeps_what_perf_events_need(self):
         self.guards_with(mask(ALWAYS, FOR_PERF_UPROBES), options=["--no-uprobe-multi"])
 
