@@ -128,6 +128,36 @@ Result<void> attach_task_life(BpfObject& object) {
   return {};
 }
 
+// Empty: the hook needs none.
+Result<std::optional<TraceFs>> tracefs_for(FutexHook hook) {
+  if (hook != FutexHook::kTracepoint) {
+    return std::optional<TraceFs>();
+  }
+  auto opened = TraceFs::open();
+  if (!opened) {
+    return fail(std::move(opened).error());
+  }
+  return std::optional(std::move(*opened));
+}
+
+Result<void> attach_futex_by(BpfObject& object, const std::optional<TraceFs>& tracefs) {
+  const auto programs = futex_programs(*object.skeleton);
+  const FutexPrograms& pair = *std::find_if(programs.begin(), programs.end(),
+                                            [&](const FutexPrograms& each) { return each.hook == object.futex_hook; });
+  // Exit before entry, so that no wait begins whose end is missed.
+  auto exit = attach_futex_program(pair.exit, pair.hook, tracefs ? &*tracefs : nullptr, "sys_exit_futex");
+  if (!exit) {
+    return fail(std::move(exit).error());
+  }
+  auto enter = attach_futex_program(pair.enter, pair.hook, tracefs ? &*tracefs : nullptr, "sys_enter_futex");
+  if (!enter) {
+    return fail(std::move(enter).error());
+  }
+  object.futex_links.push_back(std::move(*exit));
+  object.futex_links.push_back(std::move(*enter));
+  return {};
+}
+
 // One try with one way to see futex calls.
 Result<BpfObject> load_with(const AttachmentOptions& options, FutexHook hook, UprobeWay way) {
   BpfObject object;
@@ -145,10 +175,14 @@ Result<BpfObject> load_with(const AttachmentOptions& options, FutexHook hook, Up
   if (!choose_uprobe_way(*object.skeleton, way)) {
     return fail(ErrorCode::kInternal, "cannot set the attach type of the uprobe programs");
   }
+  const auto tracefs = tracefs_for(hook);  // before the costly part
+  if (!tracefs) {
+    return fail(tracefs.error());
+  }
   if (auto error = load(*object.skeleton)) {
     return fail(std::move(*error));
   }
-  if (auto attached = attach_task_life(object).and_then([&] { return attach_futex(object); }); !attached) {
+  if (auto attached = attach_task_life(object).and_then([&] { return attach_futex_by(object, *tracefs); }); !attached) {
     return fail(std::move(attached).error());
   }
   return object;
@@ -160,29 +194,9 @@ Result<void> attach_futex(BpfObject& object) {
   if (!object.futex_links.empty()) {
     return {};
   }
-  std::optional<TraceFs> tracefs;
-  if (object.futex_hook == FutexHook::kTracepoint) {
-    auto opened = TraceFs::open();
-    if (!opened) {
-      return fail(std::move(opened).error());
-    }
-    tracefs = std::move(*opened);
-  }
-  const auto programs = futex_programs(*object.skeleton);
-  const FutexPrograms& pair = *std::find_if(programs.begin(), programs.end(),
-                                            [&](const FutexPrograms& each) { return each.hook == object.futex_hook; });
-  // Exit before entry, so that no wait begins whose end is missed.
-  auto exit = attach_futex_program(pair.exit, pair.hook, tracefs ? &*tracefs : nullptr, "sys_exit_futex");
-  if (!exit) {
-    return fail(std::move(exit).error());
-  }
-  auto enter = attach_futex_program(pair.enter, pair.hook, tracefs ? &*tracefs : nullptr, "sys_enter_futex");
-  if (!enter) {
-    return fail(std::move(enter).error());
-  }
-  object.futex_links.push_back(std::move(*exit));
-  object.futex_links.push_back(std::move(*enter));
-  return {};
+  return tracefs_for(object.futex_hook).and_then([&](const std::optional<TraceFs>& tracefs) {
+    return attach_futex_by(object, tracefs);
+  });
 }
 
 void SkeletonDeleter::operator()(raceguard_bpf* skeleton) const { raceguard_bpf__destroy(skeleton); }
