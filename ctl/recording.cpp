@@ -81,7 +81,7 @@ Result<void> Recording::step_locks(std::int64_t now_ns) {
     return {};
   }
   next_read_ns_ = now_ns + kReadPeriodNs;
-  return read_locks();
+  return read_locks(now_ns);
 }
 
 Result<void> Recording::turn_locks(std::int64_t now_ns) {
@@ -91,16 +91,16 @@ Result<void> Recording::turn_locks(std::int64_t now_ns) {
   if (locks_have_turn_) {
     return prober_->attachment().resume_contention();
   }
-  return read_locks().and_then([this] { return prober_->attachment().pause_contention(); });
+  return read_locks(now_ns).and_then([this] { return prober_->attachment().pause_contention(); });
 }
 
-Result<void> Recording::read_locks() {
+Result<void> Recording::read_locks(std::int64_t now_ns) {
   auto drained =
       observer_->drain(prober_->attachment(), [this](const events::ProcessEvent& event) { prober_->on_event(event); });
   if (!drained) {
     return drained;
   }
-  if (auto read = observer_->read(prober_->attachment(), clock_.monotonic_ns()); !read) {
+  if (auto read = observer_->read(prober_->attachment(), now_ns); !read) {
     return read;
   }
   using WaitKind = events::LockStackEvent::WaitKind;

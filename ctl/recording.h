@@ -32,7 +32,7 @@ class Recording {
   [[nodiscard]] Result<void> watch_locks();
   [[nodiscard]] Result<void> step_locks(std::int64_t now_ns);
   [[nodiscard]] Result<void> turn_locks(std::int64_t now_ns);
-  [[nodiscard]] Result<void> read_locks();
+  [[nodiscard]] Result<void> read_locks(std::int64_t now_ns);
 
   pid_t pid_;
   const Clock& clock_;

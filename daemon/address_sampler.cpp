@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/address_sampler.h"
 
-#include <sys/uio.h>
-
 #include <algorithm>
 #include <array>
 
+#include "daemon/kernel/process_memory.h"
 #include "raceguard/clock.h"
 
 namespace raceguard::app {
@@ -134,9 +133,8 @@ std::optional<std::uint64_t> AddressSampler::read_word(const events::CodeSample&
   }
   --reads_left_;
   std::uint64_t word = 0;
-  iovec to{&word, sizeof word};
-  iovec from{reinterpret_cast<void*>(address), sizeof word};
-  return ::process_vm_readv(pid_, &to, 1, &from, 1, 0) == sizeof word ? std::optional(word) : std::nullopt;
+  const std::size_t got = kernel::read_memory(pid_, address, std::as_writable_bytes(std::span(&word, 1)));
+  return got == sizeof word ? std::optional(word) : std::nullopt;
 }
 
 std::vector<plan::WatchCandidate> AddressSampler::take(std::int64_t now_ns) {

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/kernel/pid_tgid.h"
 #include "daemon/kernel/process_memory.h"
 #include "daemon/sleeping_thread.h"
 #include "raceguard/clock.h"
@@ -22,11 +23,8 @@ constexpr std::size_t kMaxLocks = 4096;             // read at one reading, some
 constexpr std::size_t kThreadsWithStacks = 8;       // of a deadlock; each costs up to a millisecond, once
 constexpr std::uint64_t kForkedWithoutExec = 0x40;  // PF_FORKNOEXEC, include/linux/sched.h
 
-pid_t pid_of(std::uint64_t pid_tgid) { return static_cast<pid_t>(pid_tgid >> 32U); }
-pid_t tid_of(std::uint64_t pid_tgid) { return static_cast<pid_t>(pid_tgid & 0xffffffffU); }
-std::uint64_t key_of(const detect::BlockedThread& thread) {
-  return static_cast<std::uint64_t>(thread.pid) << 32U | static_cast<std::uint32_t>(thread.tid);
-}
+using kernel::pid_of;
+using kernel::tid_of;
 
 std::optional<detect::HeldLock> read_lock(pid_t pid, std::uint64_t word) {
   std::array<std::byte, detect::kLockBytes> memory{};
@@ -161,7 +159,7 @@ Result<std::vector<detect::Knot>> DeadlockWatch::that_hold(const kernel::Attachm
   }
   for (detect::Knot& knot : knots) {
     const auto ended = [&](const detect::BlockedThread& thread) {
-      const auto wait = waits->find(key_of(thread));
+      const auto wait = waits->find(kernel::pid_tgid_of(thread.pid, thread.tid));
       return wait == waits->end() || wait->second != Wait{.address = thread.word,
                                                           .start_ns = static_cast<std::uint64_t>(thread.since_ns),
                                                           .switches = thread.switches};

@@ -6,13 +6,10 @@
 #include <algorithm>
 
 #include "bpf/futex_op.h"
+#include "daemon/kernel/pid_tgid.h"
 
 namespace raceguard::app {
 namespace {
-
-std::uint64_t key_of(pid_t pid, pid_t tid) {
-  return static_cast<std::uint64_t>(pid) << 32U | static_cast<std::uint32_t>(tid);
-}
 
 // futex(u32 *uaddr, int op, u32 val, ...)
 bool waits_for_lock(const targets::BlockedCall& call) {
@@ -35,7 +32,7 @@ void EarlyWaits::add_process(pid_t pid) {
 
 void EarlyWaits::forget_process(pid_t pid) {
   std::erase_if(unseen_, [pid](const auto& thread) { return thread.first == pid; });
-  std::erase_if(waits_, [pid](const auto& wait) { return static_cast<pid_t>(wait.first >> 32U) == pid; });
+  std::erase_if(waits_, [pid](const auto& wait) { return kernel::pid_of(wait.first) == pid; });
 }
 
 void EarlyWaits::search() {
@@ -43,14 +40,14 @@ void EarlyWaits::search() {
     const auto [pid, tid] = unseen_.front();
     unseen_.pop_front();
     if (const auto wait = wait_of(pid, tid)) {
-      waits_[key_of(pid, tid)] = *wait;
+      waits_[kernel::pid_tgid_of(pid, tid)] = *wait;
     }
   }
 }
 
 const EarlyWaits::Waits& EarlyWaits::look_again() {
   for (auto wait = waits_.begin(); wait != waits_.end();) {
-    const auto now = wait_of(static_cast<pid_t>(wait->first >> 32U), static_cast<pid_t>(wait->first & 0xffffffffU));
+    const auto now = wait_of(kernel::pid_of(wait->first), kernel::tid_of(wait->first));
     if (now && now->address == wait->second.address) {
       wait->second = *now;
       ++wait;

@@ -288,7 +288,7 @@ std::map<targets::ProcessId, ProcessFindings> RaceSearch::take_findings() {
 }
 
 void RaceSearch::add_cost(SearchState& to, const Entry& entry) const {
-  const detect::RaceCost& cost = entry.watch->counted();
+  const detect::RaceCost cost = entry.watch->cost();
   to.hits += cost.hits;
   to.holds += cost.holds;
   to.samples += cost.samples;

@@ -80,9 +80,7 @@ class RaceWatch {
   [[nodiscard]] std::vector<detect::RaceFinding> findings() const;
   [[nodiscard]] const detect::RaceJudgeCounters& judged() const { return judge_.counters(); }
   [[nodiscard]] plan::RotationCoverage coverage() const { return rotation_.coverage(); }
-  [[nodiscard]] detect::RaceCost cost() const;  // reads /proc/PID/stat
-  // The counts of cost() alone.
-  [[nodiscard]] const detect::RaceCost& counted() const { return cost_; }
+  [[nodiscard]] detect::RaceCost cost() const;
   [[nodiscard]] detect::SamplerFigures sampled() const;
   // What a reader of the findings must know: too few registers, one CPU, no types.
   [[nodiscard]] std::vector<std::string> notes() const;

@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include "bpf/futex_op.h"
+
 namespace raceguard::detect {
 namespace {
 
@@ -33,7 +35,6 @@ static_assert(offsetof(GlibcRwlock, current_writer) == 24 && sizeof(GlibcRwlock)
 static_assert(offsetof(GlibcRwlock, writers_futex) == kLockBytesBefore);
 static_assert(kLockBytes >= kLockBytesBefore + sizeof(GlibcRwlock) - offsetof(GlibcRwlock, write_phase_futex));
 
-constexpr std::uint32_t kContended = 2;
 constexpr std::uint32_t kMostThreads = 1U << 22U;  // PID_MAX_LIMIT
 // nptl/pthreadP.h: the type (two bits) and whether lock elision is chosen; priority inheritance. Any other bit is a
 // kind of mutex whose owner is not told.
@@ -59,7 +60,7 @@ bool is_held_mutex(const GlibcMutex& mutex) {
     return false;
   }
   if ((mutex.kind & ~kPlainKinds) == 0) {
-    return mutex.lock == kContended;
+    return mutex.lock == RG_GLIBC_MUTEX_CONTENDED;
   }
   return (mutex.kind & ~kPlainKinds) == kInheritsPriority && (mutex.lock & FUTEX_TID_MASK) == mutex.owner;
 }

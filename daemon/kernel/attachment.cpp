@@ -13,6 +13,7 @@
 #include "daemon/kernel/bpf_object.h"
 #include "daemon/kernel/function_probes.h"
 #include "daemon/kernel/map_access.h"
+#include "daemon/kernel/pid_tgid.h"
 #include "daemon/kernel/ring.h"
 #include "daemon/kernel/switch_words.h"
 #include "raceguard.skel.h"
@@ -43,10 +44,7 @@ Result<std::vector<bpf_prog_info>> program_infos(const raceguard_bpf& skeleton) 
   return infos;
 }
 
-bool thread_is_gone(rg_u64 pid_tgid) {
-  return ::tgkill(static_cast<pid_t>(pid_tgid >> 32U), static_cast<pid_t>(pid_tgid & 0xffffffffU), 0) != 0 &&
-         errno == ESRCH;
-}
+bool thread_is_gone(rg_u64 pid_tgid) { return ::tgkill(pid_of(pid_tgid), tid_of(pid_tgid), 0) != 0 && errno == ESRCH; }
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <memory>
+#include <utility>
 
 #include "daemon/targets/proc_file.h"
 
@@ -46,13 +47,13 @@ Error unreadable(const std::string& path, const std::string& text) {
 }
 
 template <typename T>
-Result<T> read_status(const std::string& path, std::optional<T> (*parse)(std::string_view)) {
+Result<T> read_parsed(const std::string& path, std::optional<T> (*parse)(std::string_view)) {
   const auto text = read_proc_text(path);
   if (!text) {
     return fail(text.error());
   }
-  const auto value = parse(*text);
-  return value ? Result<T>(*value) : fail(unreadable(path, *text));
+  auto value = parse(*text);
+  return value ? Result<T>(std::move(*value)) : fail(unreadable(path, *text));
 }
 
 }  // namespace
@@ -112,13 +113,7 @@ Result<std::vector<pid_t>> ThreadReader::list(pid_t pid) const {
 }
 
 Result<StatText> ThreadReader::stat(pid_t pid, pid_t tid) const {
-  const std::string path = folder(pid, tid) + "/stat";
-  const auto text = read_proc_text(path);
-  if (!text) {
-    return fail(text.error());
-  }
-  auto stat = parse_stat(*text);
-  return stat ? Result<StatText>(std::move(*stat)) : fail(unreadable(path, *text));
+  return read_parsed(folder(pid, tid) + "/stat", &parse_stat);
 }
 
 Result<std::optional<BlockedCall>> ThreadReader::blocked_call(pid_t pid, pid_t tid) const {
@@ -127,11 +122,11 @@ Result<std::optional<BlockedCall>> ThreadReader::blocked_call(pid_t pid, pid_t t
 }
 
 Result<pid_t> ThreadReader::own_tid(pid_t pid, pid_t tid) const {
-  return read_status(folder(pid, tid) + "/status", &parse_own_tid);
+  return read_parsed(folder(pid, tid) + "/status", &parse_own_tid);
 }
 
 Result<std::uint64_t> ThreadReader::switches(pid_t pid, pid_t tid) const {
-  return read_status(folder(pid, tid) + "/status", &parse_switches);
+  return read_parsed(folder(pid, tid) + "/status", &parse_switches);
 }
 
 Result<bool> ThreadReader::shares_numbers(pid_t pid) const {
