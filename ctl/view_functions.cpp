@@ -24,14 +24,15 @@ std::string functions_text(const Doc& document, const Style& style) {
     const Doc time = each.at("duration_seconds");
     const Doc probe = each.at("probe");
     const bool watched = each.has("probe");
-    table.row({short_function(each.text("symbol", each.text("name"))), count(each.number("calls")),
-               count(each.number("in_flight")), quantile(time, "p50"), quantile(time, "p99"),
-               duration(time.number("max")),
-               probe.has("slow_threshold_seconds") ? percent(each.number("slow_ratio")) : "-",
-               percent(each.number("error_ratio")), percent(each.at("probe_cost").number("share")), each.text("guard"),
-               watched ? fmt::format("+{:#x} {}", static_cast<unsigned long>(probe.number("site_offset")),
-                                     measured_name(probe.text("kind")))
-                       : "none"});
+    table.row(
+        {short_function(each.text("symbol", each.text("name"))), count(each.number("calls")),
+         count(each.number("in_flight")), quantile(time, "p50"), quantile(time, "p99"), duration(time.number("max")),
+         probe.has("slow_threshold_seconds") ? percent(each.number("slow_ratio")) : "-",
+         percent(each.number("error_ratio")), percent(each.at("probe_cost").number("share")), each.text("guard"),
+         watched
+             ? fmt::format("{} a call, +{:#x} {}", duration(each.at("probe_cost").number("per_call_seconds")),
+                           static_cast<unsigned long>(probe.number("site_offset")), measured_name(probe.text("kind")))
+             : "none"});
   }
   std::string text =
       table.empty() ? "no guarded functions; 'raceguardctl status' says what could not be watched\n" : table.render();

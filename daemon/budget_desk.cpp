@@ -48,8 +48,17 @@ BudgetDesk::Spent& BudgetDesk::Spent::operator+=(const Spent& other) {
   return *this;
 }
 
-BudgetDesk::BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed)
-    : clock_(clock), governor_(options_of(policy.daemon), seed), ticked_ns_(clock.monotonic_ns()) {
+// The search for races calibrates watchpoints itself, where a policy has one.
+BudgetSources BudgetSources::of_this_machine() {
+  return {.calibrate = [] { return kernel::calibrate({.watchpoint = false}); }, .cpu_ns = process_cpu_ns};
+}
+
+BudgetDesk::BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed, BudgetSources sources)
+    : clock_(clock),
+      sources_(std::move(sources)),
+      costs_(sources_.calibrate),
+      governor_(options_of(policy.daemon), seed),
+      ticked_ns_(clock.monotonic_ns()) {
   reload(policy);
 }
 
@@ -103,7 +112,7 @@ void BudgetDesk::follow(const plan::ProbePlan& plan) {
     if (const auto group = groups_.find(guards_.at(target.guard_index)); group != groups_.end()) {
       const auto known = group->second.cpu_ns.find(target.id);
       processes[group->first][target.id] =
-          known != group->second.cpu_ns.end() ? known->second : process_cpu_ns(target.id.pid);
+          known != group->second.cpu_ns.end() ? known->second : sources_.cpu_ns(target.id.pid);
     }
   }
   for (auto& [name, group] : groups_) {
@@ -165,7 +174,7 @@ bool BudgetDesk::is_due(const Group& group, std::int64_t now_ns) const {
 std::int64_t BudgetDesk::read_cpu(Group& group) const {
   std::int64_t used_ns = 0;
   for (auto& [id, last_ns] : group.cpu_ns) {
-    const std::int64_t now_ns = process_cpu_ns(id.pid);
+    const std::int64_t now_ns = sources_.cpu_ns(id.pid);
     used_ns += std::max<std::int64_t>(now_ns - last_ns, 0);
     last_ns = std::max(now_ns, last_ns);
   }

@@ -2,7 +2,10 @@
 // Charges the probes of functions to their targets, asks the governor, and says which functions are to be left out.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -21,10 +24,18 @@
 
 namespace raceguard::app {
 
+// What the desk asks of the machine.
+struct BudgetSources {
+  HitCosts::Calibrate calibrate;
+  std::function<std::int64_t(pid_t)> cpu_ns;  // CPU time that a process used so far; 0: it is gone
+  [[nodiscard]] static BudgetSources of_this_machine();
+};
+
 class BudgetDesk {
  public:
   // `clock` must outlive the desk.
-  BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed);
+  BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed,
+             BudgetSources sources = BudgetSources::of_this_machine());
 
   // Before the first probe is set: what a hit costs, if the policy has functions.
   void learn_costs() { costs_.wait(clock_.monotonic_ns()); }
@@ -83,6 +94,7 @@ class BudgetDesk {
   void forget_restored();
 
   const Clock& clock_;
+  BudgetSources sources_;
   HitCosts costs_;
   breaker::Governor governor_;
   std::vector<std::string> guards_;               // by guard index

@@ -36,9 +36,9 @@ void HitCosts::measure() {
   if (running_.valid()) {
     return;
   }
-  running_ = std::async(std::launch::async, [] {
+  running_ = std::async(std::launch::async, [calibrate = calibrate_] {
     pthread_setname_np(pthread_self(), "rg-calibrate");
-    return kernel::calibrate();
+    return calibrate();
   });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <future>
 
 #include "daemon/kernel/calibrate.h"
@@ -16,6 +17,10 @@ namespace raceguard::app {
 // everywhere else, so nobody is exempted on a guess.
 class HitCosts {
  public:
+  using Calibrate = std::function<kernel::Calibration()>;  // called on the thread
+
+  explicit HitCosts(Calibrate calibrate) : calibrate_(std::move(calibrate)) {}
+
   // Begins to measure, unless it is at it. A thread that the daemon's start begins keeps the rights that it gives up
   // afterwards, and ends within a second.
   void measure();
@@ -32,6 +37,7 @@ class HitCosts {
   [[nodiscard]] double return_ns() const;
 
  private:
+  Calibrate calibrate_;
   bool measured_ = false;
   std::int64_t measured_ns_ = 0;
   kernel::Calibration figures_;

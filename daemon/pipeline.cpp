@@ -12,7 +12,6 @@
 #include "daemon/control_request.h"
 #include "daemon/detect/race_name.h"
 #include "daemon/detect/site_text.h"
-#include "daemon/export/budget_json.h"
 #include "daemon/export/json_views.h"
 #include "daemon/export/race_views.h"
 #include "daemon/omission_text.h"
@@ -64,14 +63,6 @@ Result<void> Pipeline::start() {
   ready_ = true;
   publish();
   return {};
-}
-
-// Some at a time, with a look at what they cost in between.
-void Pipeline::attach_postponed() {
-  while (prober_.has_postponed()) {
-    govern();
-    follow(prober_.update());
-  }
 }
 
 void Pipeline::follow(const ProbeChanges& changes) {
@@ -192,28 +183,6 @@ void Pipeline::look_for_races() {
   }
 }
 
-// Between slow ticks: a function that is called a million times a second must not wait for the next one.
-void Pipeline::govern() {
-  if (auto readings = prober_.attachment().read_functions()) {
-    charge(*readings);
-    desk_.flush_evidence();
-  } else {
-    report("reading the figures of functions", readings.error());
-  }
-}
-
-void Pipeline::charge(const std::vector<kernel::FunctionReading>& readings) {
-  const auto steps = budget_.tick(readings);
-  for (const breaker::BudgetStep& step : steps) {
-    spdlog::warn("{}", exporting::budget_step_text(step));
-    desk_.note("budget", exporting::budget_step_json(step));
-  }
-  if (!steps.empty()) {
-    prober_.leave_out(budget_.left_out());
-    follow(prober_.update());
-  }
-}
-
 void Pipeline::refresh() {
   if (changed_since_publish_) {
     publish();
@@ -265,8 +234,7 @@ Result<void> Pipeline::reload() {
   races_.reload(policy_);
   budget_.reload(policy_);
   follow(*changes);
-  prober_.leave_out(budget_.left_out());
-  follow(prober_.update());
+  leave_out();
   attach_postponed();
   desk_.reload(policy_);
   desk_.note("reload", {{"ok", true}, {"generation", policy_generation_}});
@@ -367,8 +335,7 @@ void Pipeline::publish() {
   snapshot->uprobe_multi = prober_.attachment().uses_uprobe_multi();
   snapshot->targets = target_views();
   snapshot->functions = observer_.functions().figures();
-  budget_.add_costs(snapshot->functions);
-  snapshot->budget = budget_.view();
+  publish_budget(*snapshot);
   snapshot->probes = prober_.plan().functions;
   snapshot->omissions = prober_.plan().omissions;
   snapshot->locks = observer_.locks().figures(kLocksPublished);

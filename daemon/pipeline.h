@@ -55,11 +55,14 @@ class Pipeline {
 
  private:
   void follow(const ProbeChanges& changes);
-  void attach_postponed();
   void tell_omissions();
   void look_for_deadlocks(std::int64_t now_ns);
   void look_for_races();
+  // pipeline_budget.cpp
+  void attach_postponed();
   void charge(const std::vector<kernel::FunctionReading>& readings);
+  void leave_out();
+  void publish_budget(exporting::Snapshot& snapshot) const;
   [[nodiscard]] Result<nlohmann::json> suppress(const nlohmann::json& params, const exporting::Peer& peer);
   void report(const char* what, const Error& error);
   void publish();

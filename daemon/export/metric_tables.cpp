@@ -116,17 +116,23 @@ SeriesTable::Entry& SeriesTable::entry_of(const Source& source) {
   return found != named_.end() ? found->second : other_[source.guard];
 }
 
+void SeriesTable::Entry::begin_look() {
+  level = 0;
+  added_ns = 0;
+}
+
 void SeriesTable::observe(const std::vector<Source>& sources) {
   choose_names(sources);
-  for (auto& [key, entry] : named_) entry.level = 0;
-  for (auto& [guard, entry] : other_) entry.level = 0;
-  for (auto& [guard, entry] : idle_) entry.level = 0;
+  for (auto& [key, entry] : named_) entry.begin_look();
+  for (auto& [guard, entry] : other_) entry.begin_look();
+  for (auto& [guard, entry] : idle_) entry.begin_look();
   std::map<std::string, Growing> seen;
   for (const Source& source : sources) {
     Entry& entry = entry_of(source);
     const auto before = seen_.find(source.identity);
     entry.sum += before == seen_.end() ? source.now : source.now.since(before->second);
     entry.level += source.level;
+    entry.added_ns = std::max(entry.added_ns, source.added_ns);
     seen.insert_or_assign(source.identity, source.now);
   }
   seen_ = std::move(seen);
@@ -135,10 +141,20 @@ void SeriesTable::observe(const std::vector<Source>& sources) {
 std::vector<SeriesTable::Series> SeriesTable::series() const {
   std::vector<Series> all;
   for (const auto& [key, entry] : named_) {
-    all.push_back({.guard = key[0], .name = key[1], .detail = key[2], .sum = entry.sum, .level = entry.level});
+    all.push_back({.guard = key[0],
+                   .name = key[1],
+                   .detail = key[2],
+                   .sum = entry.sum,
+                   .level = entry.level,
+                   .added_ns = entry.added_ns});
   }
   for (const auto& [guard, entry] : other_) {
-    all.push_back({.guard = guard, .name = kOther, .detail = kOther, .sum = entry.sum, .level = entry.level});
+    all.push_back({.guard = guard,
+                   .name = kOther,
+                   .detail = kOther,
+                   .sum = entry.sum,
+                   .level = entry.level,
+                   .added_ns = entry.added_ns});
   }
   return all;
 }

@@ -54,9 +54,10 @@ class SeriesTable {
     std::string name;    // its label
     std::string detail;  // a second label (a function's symbol)
     Growing now;
-    std::uint64_t level = 0;  // a gauge: waiting now, in flight
-    std::int64_t weight = 0;  // what the heaviest have most of
-    bool idle = false;        // counts as idling (a condition variable) for now, in one sum a guard
+    std::uint64_t level = 0;    // a gauge: waiting now, in flight
+    std::int64_t added_ns = 0;  // a gauge: to each call, by a function's probes
+    std::int64_t weight = 0;    // what the heaviest have most of
+    bool idle = false;          // counts as idling (a condition variable) for now, in one sum a guard
   };
   struct Series {
     std::string guard;
@@ -64,6 +65,7 @@ class SeriesTable {
     std::string detail;
     Growing sum;
     std::uint64_t level = 0;
+    std::int64_t added_ns = 0;  // of the source that pays most
   };
 
   explicit SeriesTable(std::size_t top_k) : top_k_(top_k) {}
@@ -77,6 +79,8 @@ class SeriesTable {
   struct Entry {
     Growing sum;
     std::uint64_t level = 0;
+    std::int64_t added_ns = 0;
+    void begin_look();
   };
   [[nodiscard]] Entry& entry_of(const Source& source);
   void choose_names(const std::vector<Source>& sources);

@@ -46,6 +46,7 @@ SeriesTable::Source source_of(const detect::FunctionFigures& figures) {
           .detail = figures.symbol,
           .now = growing_of(figures),
           .level = figures.in_flight,
+          .added_ns = figures.added_ns,
           .weight = static_cast<std::int64_t>(figures.calls),
           .idle = false};
 }
@@ -64,6 +65,8 @@ void put_functions(FamilyList& out, const std::vector<SeriesTable::Series>& seri
   for (const auto& one : series) out.value(one.level, labels(one));
   out.counter("raceguard_budget_function_cost_seconds_total", "What the function's probes took of its callers' time.");
   for (const auto& one : series) out.value(seconds(one.sum.cost_ns), labels(one));
+  out.gauge("raceguard_budget_added_latency_seconds", "What the function's probes add to a call, calibrated.");
+  for (const auto& one : series) out.value(seconds(one.added_ns), labels(one));
   out.histogram("raceguard_function_duration_seconds", "Time from a call's entry to its return.");
   for (const auto& one : series) out.durations(one.sum, labels(one));
 }

@@ -196,7 +196,9 @@ Calibration calibrate(const CalibrationOptions& options) {
   Measurement measurement(options, **object, way, result);
   measurement.entries();
   measurement.at_return();
-  measurement.watchpoint();
+  if (options.watchpoint) {
+    measurement.watchpoint();
+  }
   measurement.finish();
   result.took_ns = clock.monotonic_ns() - start_ns;
   return result;

@@ -44,6 +44,9 @@ struct Calibration {
 struct CalibrationOptions {
   std::int64_t batch_ns = 400'000;  // per batch of hits; the fastest of 20 counts, as others use the machine too
   bool allow_uprobe_multi = true;
+  // While a watchpoint is armed, some 20 ms, string instructions may be slow on its CPU (docs/adr/0006): not for those
+  // who need no figures of it.
+  bool watchpoint = true;
 };
 
 // Takes about 0.4 s with uprobe_multi, twice that with perf events: most of it is the kernel's time to detach.

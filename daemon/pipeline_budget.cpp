@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the pipeline does about the costs of probes: the kernel's figures go to the desk, its steps to the prober.
+#include <spdlog/spdlog.h>
+#include <nlohmann/json.hpp>
+
+#include "daemon/export/budget_json.h"
+#include "daemon/pipeline.h"
+
+namespace raceguard::app {
+
+// Some at a time, with a look at what they cost in between.
+void Pipeline::attach_postponed() {
+  while (prober_.has_postponed()) {
+    govern();
+    follow(prober_.update());
+  }
+}
+
+// Between slow ticks: a function that is called a million times a second must not wait for the next one.
+void Pipeline::govern() {
+  if (auto readings = prober_.attachment().read_functions()) {
+    charge(*readings);
+    desk_.flush_evidence();
+  } else {
+    report("reading the figures of functions", readings.error());
+  }
+}
+
+void Pipeline::charge(const std::vector<kernel::FunctionReading>& readings) {
+  const auto steps = budget_.tick(readings);
+  for (const breaker::BudgetStep& step : steps) {
+    spdlog::warn("{}", exporting::budget_step_text(step));
+    desk_.note("budget", exporting::budget_step_json(step));
+  }
+  if (!steps.empty()) {
+    leave_out();
+  }
+}
+
+void Pipeline::leave_out() {
+  prober_.leave_out(budget_.left_out());
+  follow(prober_.update());
+}
+
+void Pipeline::publish_budget(exporting::Snapshot& snapshot) const {
+  budget_.add_costs(snapshot.functions);
+  snapshot.budget = budget_.view();
+}
+
+}  // namespace raceguard::app
