@@ -2,6 +2,8 @@
 """The figures as they are kept: docs/overhead.json, and between two markers of docs/overhead.md the tables made of it."""
 import json
 
+from overhead_rows import peers_plot
+
 BEGIN = "<!-- figures: written by tests/bench/overhead from overhead.json; edit outside of the markers only -->"
 END = "<!-- end of figures -->"
 # A section that was taken on another machine than the rest would make its ratios look comparable.
@@ -17,8 +19,22 @@ def merged(json_file, machine, order, sections):
             kept = {section["key"]: section for section in before["sections"]}
         else:
             print(f"{json_file} is of another machine: its other sections are left out")
-    kept.update({section["key"]: section for section in sections})
+    for section in sections:
+        kept[section["key"]] = joined(kept.get(section["key"]), section)
     return {"machine": machine, "sections": [kept[key] for key in order if key in kept]}
+
+
+def joined(before, section):
+    """A section that was taken for some workloads only keeps what was there of the others."""
+    if not before or not section.get("workloads"):
+        return section
+    titles = {table["title"] for table in section["tables"]}
+    whats = tuple(row["what"] for row in section["rows"])
+    section["rows"] = [row for row in before["rows"] if row["what"] not in whats] + section["rows"]
+    section["tables"] = [table for table in before["tables"] if table["title"] not in titles] + section["tables"]
+    for key, value in before["details"].items():
+        section["details"][key] = {**value, **section["details"].get(key, {})}
+    return section
 
 
 def machine_text(machine):
@@ -36,6 +52,11 @@ def verdict(row):
     return {None: "", True: "met", False: "**missed**"}[row["met"]]
 
 
+def table_text(table):
+    lines = [table["head"], ["---"] * len(table["head"]), *table["rows"]]
+    return f"\n{table['title']}:\n\n" + "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
 def section_text(section):
     text = f"### {section['title']}\n\n"
     text += (f"`{section['command']}`, {section['taken']}; load average {section['load_before']:.1f} before and "
@@ -43,6 +64,7 @@ def section_text(section):
     text += "| | measured | goal | | of what |\n|---|---|---|---|---|\n"
     for row in section["rows"]:
         text += f"| {row['what']} | {row['measured']} | {row['goal']} | {verdict(row)} | {row['samples']} |\n"
+    text += "".join(map(table_text, section.get("tables", [])))
     return text + "".join(f"\n{note}\n" for note in section["notes"])
 
 
@@ -64,3 +86,6 @@ def put_between(markdown_file, begin_marker, end_marker, text):
 def write(json_file, markdown_file, document):
     json_file.write_text(json.dumps(document, indent=1) + "\n")
     put_between(markdown_file, BEGIN, END, figures_text(document))
+    for section in document["sections"]:
+        if section["key"] == "peers":
+            json_file.with_suffix(".svg").write_text(peers_plot.svg(section["details"]["workloads"]))

@@ -16,13 +16,22 @@ class Row:
 
 
 @dataclasses.dataclass
+class Table:
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+
+
+@dataclasses.dataclass
 class Section:
     key: str           # what --only takes
     title: str
     command: str       # what takes these figures, and no others
     rows: list[Row] = dataclasses.field(default_factory=list)
-    notes: list[str] = dataclasses.field(default_factory=list)  # paragraphs under the table
+    tables: list[Table] = dataclasses.field(default_factory=list)  # under the rows
+    notes: list[str] = dataclasses.field(default_factory=list)  # paragraphs under the tables
     details: dict = dataclasses.field(default_factory=dict)     # for the JSON file
+    workloads: list[str] = dataclasses.field(default_factory=list)  # those of the section that were taken; empty: all
     load_before: float = 0
     load_after: float = 0
     taken: str = ""    # when
