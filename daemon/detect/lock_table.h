@@ -55,7 +55,7 @@ struct LockDelta {
 };
 
 struct LockTableOptions {
-  std::size_t max_locks = 8192;
+  std::size_t max_locks = 4096;
   // The data symbol that holds the address ("inventory_lock", "table+0x28"); empty: none (heap, stack).
   std::function<std::optional<std::string>(const LockId&)> data_symbol;
   // The policy entry that the process belongs to.

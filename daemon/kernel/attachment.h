@@ -28,7 +28,7 @@ enum class FutexHook {
 
 struct AttachmentOptions {
   std::uint32_t max_functions = 512;
-  std::uint32_t max_locks = 8192;
+  std::uint32_t max_locks = 4096;
   std::uint32_t max_targets = 4096;
   std::uint32_t max_calls_in_flight = 65536;
   std::uint32_t max_waits = 16384;  // threads of targets that waited on a futex once

@@ -149,7 +149,7 @@ struct DaemonSettings {
   std::uint32_t exempt_minimum_calls = 100;
   std::int64_t fuse_handling_ns = 50'000;  // mean of a hit
   std::uint32_t max_functions = 512;
-  std::uint32_t max_locks = 8192;
+  std::uint32_t max_locks = 4096;
   std::uint32_t max_targets = 4096;
   std::uint32_t max_calls_in_flight = 65536;
   std::uint32_t ring_bytes = 4U << 20U;  // power of two

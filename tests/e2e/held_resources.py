@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a daemon holds: memory, descriptors, threads, entries of its BPF maps. For tests of its size and of its growth."""
+import json
+import pathlib
+import re
+import subprocess
+
+# Maps that are as large as they are: their slots are always there.
+FIXED = re.compile(r"array|ringbuf")
+
+
+def memory_kib(pid):
+    """By the names of /proc/PID/status: VmHWM is the most it ever had, RssAnon what it has of its own."""
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)
+            if name in ("VmHWM", "VmRSS", "RssAnon", "RssFile")}
+
+
+def descriptors(pid):
+    return len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def threads(pid):
+    return len(list(pathlib.Path(f"/proc/{pid}/task").iterdir()))
+
+
+def bpftool(*arguments):
+    done = subprocess.run(["bpftool", "-j", *map(str, arguments)], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def map_entries(pid):
+    """Entries by the name of the map, of those maps that grow."""
+    ids = set()
+    for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        ids.update(re.findall(r"^map_id:\s*(\d+)", info.read_text(), re.M))
+    maps = [bpftool("map", "show", "id", each) for each in sorted(ids, key=int)]
+    return {each["name"]: len(bpftool("map", "dump", "id", each["id"])) for each in maps if not FIXED.search(each["type"])}
+
+
+def held(pid):
+    return {"memory_kib": memory_kib(pid)["RssAnon"], "descriptors": descriptors(pid), "threads": threads(pid),
+            **{f"entries of {name}": count for name, count in map_entries(pid).items()}}
