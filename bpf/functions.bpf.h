@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Guarded functions: one program at every entry site, one at every return; the attach cookie is the function id. */
+/* Guarded functions: one program at every entry site, one at every return, or, where the kernel has sessions, one at
+ * both; the attach cookie is the function id. */
 #ifndef RACEGUARD_FUNCTIONS_BPF_H
 #define RACEGUARD_FUNCTIONS_BPF_H
 
@@ -26,7 +27,16 @@ static __always_inline void rg_count_foreign(struct pt_regs *ctx)
 		__sync_fetch_and_add(&figures->foreign, 1);
 }
 
-static __always_inline void rg_remember_call(const struct rg_call_key *key)
+/* Each call on its own: one in four by turns would see the same one of four calls that come in turns. */
+static __always_inline int rg_sees_return(const struct rg_function_config *config)
+{
+	if (!config->return_shift)
+		return 1;
+	return config->return_shift < 32 && !(bpf_get_prandom_u32() & ((1u << config->return_shift) - 1));
+}
+
+/* 1: the return can be matched. */
+static __always_inline int rg_remember_call(const struct rg_call_key *key)
 {
 	struct rg_call call = {.entry_ns = bpf_ktime_get_ns()};
 	int error = bpf_map_update_elem(&rg_calls, key, &call, BPF_NOEXIST);
@@ -37,6 +47,7 @@ static __always_inline void rg_remember_call(const struct rg_call_key *key)
 	}
 	if (error)
 		rg_drop_update(error, RG_DROP_CALLS_FULL);
+	return !error;
 }
 
 /* clang makes one load of several registers, at a chosen offset; the verifier wants a constant one. */
@@ -93,9 +104,8 @@ static __always_inline void rg_see_object(const struct pt_regs *ctx, const struc
 		known->other_tid = tid;
 }
 
-/* sp + cfa_offset is the stack pointer that the caller has after the call. */
-SEC("uprobe")
-int rg_function_entry(struct pt_regs *ctx)
+/* sp + cfa_offset is the stack pointer that the caller has after the call. 1: the return is to be seen. */
+static __always_inline int rg_see_entry(struct pt_regs *ctx)
 {
 	struct rg_call_key key = {.pid_tgid = bpf_get_current_pid_tgid()};
 	struct rg_target *target = rg_function_target(key.pid_tgid);
@@ -122,8 +132,17 @@ int rg_function_entry(struct pt_regs *ctx)
 	__sync_fetch_and_add(&figures->calls, 1);
 	if (config->object_argument)
 		rg_see_object(ctx, config, &key);
+	if (!rg_sees_return(config))
+		return 0;
+	__sync_fetch_and_add(&figures->awaited, 1);
 	key.cfa = ctx->sp + config->cfa_offset;
-	rg_remember_call(&key);
+	return rg_remember_call(&key);
+}
+
+SEC("uprobe")
+int rg_function_entry(struct pt_regs *ctx)
+{
+	rg_see_entry(ctx);
 	return 0;
 }
 
@@ -153,8 +172,7 @@ static __always_inline void rg_time_program(struct rg_function_counters *figures
 }
 
 /* At a return probe sp is the CFA already. The result is in rax. */
-SEC("uprobe")
-int rg_function_return(struct pt_regs *ctx)
+static __always_inline void rg_see_return(struct pt_regs *ctx)
 {
 	rg_u64 now_ns = bpf_ktime_get_ns(), entry_ns;
 	struct rg_call_key key = {.pid_tgid = bpf_get_current_pid_tgid(), .cfa = ctx->sp};
@@ -164,22 +182,39 @@ int rg_function_return(struct pt_regs *ctx)
 	struct rg_call *call;
 
 	if (!target)
-		return 0;
+		return;
 	key.function_id = (rg_u32)bpf_get_attach_cookie(ctx);
 	config = bpf_map_lookup_elem(&rg_functions, &key.function_id);
 	figures = bpf_map_lookup_elem(&rg_function_figures, &key.function_id);
 	if (!config || !figures)
-		return 0;
+		return;
 	call = bpf_map_lookup_elem(&rg_calls, &key);
 	if (!call) {
-		if (config->in_use == RG_SLOT_ACTIVE && config->target_id == target->target_id)
+		if (config->in_use == RG_SLOT_ACTIVE && config->target_id == target->target_id && !config->return_shift)
 			rg_drop(RG_DROP_CALL_UNMATCHED);
-		return 0;
+		return;
 	}
 	entry_ns = call->entry_ns;
 	bpf_map_delete_elem(&rg_calls, &key);
 	rg_count_return(figures, config, now_ns - entry_ns, ctx->ax);
 	rg_time_program(figures, now_ns);
+}
+
+SEC("uprobe")
+int rg_function_return(struct pt_regs *ctx)
+{
+	rg_see_return(ctx);
+	return 0;
+}
+
+/* A session: at the entry, 1 spares the caller the return probe. At the return the instruction pointer is where the
+ * caller goes on, which is never the site; bpf_session_is_return() would need the kernel's BTF of its modules. */
+SEC("uprobe")
+int rg_function_session(struct pt_regs *ctx)
+{
+	if (bpf_get_func_ip(ctx) == ctx->ip)
+		return rg_see_entry(ctx) ? 0 : 1;
+	rg_see_return(ctx);
 	return 0;
 }
 

@@ -92,6 +92,18 @@ std::string outlook(const Doc& document, const Doc& each) {
              : "One reached threshold opens it.";
 }
 
+// Without figures a switch never opens, and a trial ends by closing it.
+std::string unprobed_lines(const Doc& each, const Style& style) {
+  std::string text;
+  for (const Doc& function : each.list("unprobed_functions")) {
+    text += wrap(style.paint(fmt::format("Blind for {}: ", function.text()), Tone::kBad) +
+                     "it is exempt from probing because of what that cost ('raceguardctl functions'), so the switch "
+                     "gets no figures of it.",
+                 style.width, 0);
+  }
+  return text;
+}
+
 std::string history(const Doc& document, const Style& style) {
   const std::vector<Doc> decisions = document.list("history");
   if (decisions.empty()) {
@@ -117,6 +129,7 @@ std::string explain_text(const Doc& document, const Style& style) {
                            each.text("mode"), plural(each.number("transitions"), "transition"),
                            words == 1 ? "1 binary" : count(words) + " binaries", words == 1 ? "ies" : "y"),
                style.width, 0);
+  text += unprobed_lines(each, style);
   const std::vector<Doc> decisions = document.list("history");
   if (!decisions.empty()) {
     text += measurements(decisions.back().list("evidence"), "At that moment", style);

@@ -76,9 +76,17 @@ std::string short_function(const std::string& function) {
 std::string exemption_lines(const Doc& document, const std::vector<Doc>& exemptions, const Style& style) {
   std::string text;
   for (const Doc& each : exemptions) {
-    const bool on_trial = each.text("state") == "trial";
-    text += wrap(fmt::format("{}: {} of {}: {}; {} {}", on_trial ? "on trial" : "exempt",
-                             short_function(each.text("symbol")), each.text("guard"), each.text("reason"),
+    const std::string state = each.text("state");
+    const std::string what =
+        fmt::format("{} of {}: {}", short_function(each.text("symbol")), each.text("guard"), each.text("reason"));
+    if (state == "sampled") {
+      text += wrap(fmt::format("sampled: {}; the return of one call in {:.0f} is seen", what,
+                               1 / std::max(each.number("return_share"), 1e-9)),
+                   style.width, 0);
+      continue;
+    }
+    const bool on_trial = state == "trial";
+    text += wrap(fmt::format("{}: {}; {} {}", on_trial ? "on trial" : "exempt", what,
                              on_trial ? "judged at" : "tried again at", clock_of(document, each, "next_change")),
                  style.width, 0);
   }

@@ -38,6 +38,18 @@ Error left_out_error(std::string what) {
                "It is tried again by itself; a higher budget of the policy brings it back at the next reload");
 }
 
+exporting::ExemptionView::State limit_of(const GroupBudget::Function& function) {
+  switch (function.state) {
+    case GroupBudget::State::kExempt:
+      return exporting::ExemptionView::State::kExempt;
+    case GroupBudget::State::kTrial:
+      return exporting::ExemptionView::State::kTrial;
+    case GroupBudget::State::kProbed:
+      break;
+  }
+  return exporting::ExemptionView::State::kSampled;
+}
+
 std::int64_t to_ns(double ns) { return static_cast<std::int64_t>(ns); }
 
 }  // namespace
@@ -49,8 +61,10 @@ BudgetDesk::Spent& BudgetDesk::Spent::operator+=(const Spent& other) {
 }
 
 // The search for races calibrates watchpoints itself, where a policy has one.
-BudgetSources BudgetSources::of_this_machine() {
-  return {.calibrate = [] { return kernel::calibrate({.watchpoint = false}); }, .cpu_ns = process_cpu_ns};
+BudgetSources BudgetSources::of_this_machine(bool sessions) {
+  return {.calibrate = [] { return kernel::calibrate({.watchpoint = false}); },
+          .cpu_ns = process_cpu_ns,
+          .sessions = sessions};
 }
 
 BudgetDesk::BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed, BudgetSources sources)
@@ -140,29 +154,40 @@ double BudgetDesk::entry_ns(const Account& account) const {
 
 double BudgetDesk::return_ns() const { return costs_.return_ns() + program_ns(); }
 
+bool BudgetDesk::has_session(const Account& account) const {
+  return sources_.sessions && account.probe.site.takes_return_probe;
+}
+
+// The programs end early there: the kernel's part is what these hits cost.
+double BudgetDesk::foreign_ns(const Account& account) const {
+  return costs_.entry_ns(account.probe.site.kind) + (has_session(account) ? 0 : costs_.return_ns());
+}
+
 void BudgetDesk::charge(Account& account, const rg_function_counters& now, breaker::Handling& handling) {
   rg_function_counters& last = account.last;
   const std::uint64_t calls = detect::added_count(now.calls, last.calls);
   const std::uint64_t returns = detect::added_count(now.returns, last.returns);
-  // The programs end early there: the kernel's part is what these hits cost.
   const std::uint64_t foreign = detect::added_count(now.foreign, last.foreign);
-  const double foreign_ns = costs_.entry_ns(account.probe.site.kind) + costs_.return_ns();
+  const std::int64_t returns_ns = to_ns(static_cast<double>(returns) * return_ns());
   const std::int64_t cost_ns =
-      to_ns(static_cast<double>(calls) * entry_ns(account) + static_cast<double>(returns) * return_ns() +
-            static_cast<double>(foreign) * foreign_ns);
+      to_ns(static_cast<double>(calls) * entry_ns(account) + static_cast<double>(foreign) * foreign_ns(account)) +
+      returns_ns;
   account.pending.cost_ns += cost_ns;
+  account.pending.returns_ns += returns_ns;
+  account.pending.can_sample = has_session(account);
   account.pending.returns += returns;
   account.pending.errors += detect::added_count(now.errors, last.errors);
   account.cost_ns += cost_ns;
   last = now;
-  const std::uint64_t hits = calls + returns + 2 * foreign;
+  const std::uint64_t foreign_hits = foreign * (has_session(account) ? 1 : 2);
+  const std::uint64_t hits = calls + returns + foreign_hits;
   handling.hits += hits;
   handling.total_ns += cost_ns;
   Group& group = groups_.at(account.probe.guard);
   group.pending_ns += cost_ns;
   group.totals.cost_ns += cost_ns;
   group.totals.hits += hits;
-  group.totals.foreign_hits += 2 * foreign;
+  group.totals.foreign_hits += foreign_hits;
 }
 
 bool BudgetDesk::is_due(const Group& group, std::int64_t now_ns) const {
@@ -195,6 +220,7 @@ breaker::GroupSpending BudgetDesk::close_sample(const std::string& name, Group& 
     spending.functions.push_back(account.pending);
     spending.functions.back().exempt_for_errors = account.exempt_for_errors;
     account.pending.cost_ns = 0;
+    account.pending.returns_ns = 0;
     account.pending.returns = 0;
     account.pending.errors = 0;
   }
@@ -236,29 +262,43 @@ void BudgetDesk::take(const BudgetStep& step) {
     return;
   }
   ++groups_.at(step.group).totals.steps.at(kind);
-  const bool known = std::ranges::find(exempt_, step.key, &Exempt::key) != exempt_.end();
+  const bool known = std::ranges::find(limited_, step.key, &Limited::key) != limited_.end();
   const auto account = std::ranges::find(accounts_, step.key, [](const auto& entry) { return entry.second.key; });
-  if (step.kind == BudgetStep::Kind::kExempt && !known && account != accounts_.end()) {
-    exempt_.push_back({.probe = account->second.probe, .key = step.key});
+  const bool limits = step.kind == BudgetStep::Kind::kExempt || step.kind == BudgetStep::Kind::kSample;
+  if (limits && !known && account != accounts_.end()) {
+    limited_.push_back({.probe = account->second.probe, .key = step.key});
   }
 }
 
-// Those that are probed again, or whose budget is another one.
+// Those that are probed as before, or whose budget is another one.
 void BudgetDesk::forget_restored() {
-  std::erase_if(exempt_, [&](const Exempt& each) {
+  std::erase_if(limited_, [&](const Limited& each) {
     const auto group = governor_.groups().find(each.probe.guard);
     if (group == governor_.groups().end()) {
       return true;
     }
     const auto function = group->second.functions().find(each.key);
-    return function == group->second.functions().end() || function->second.state == GroupBudget::State::kProbed;
+    return function == group->second.functions().end() ||
+           (function->second.state == GroupBudget::State::kProbed && function->second.level == breaker::kSeesAll);
   });
+}
+
+const GroupBudget::Function& BudgetDesk::function_of(const Limited& limited) const {
+  return governor_.groups().at(limited.probe.guard).functions().at(limited.key);
+}
+
+plan::ReturnShares BudgetDesk::returns() const {
+  plan::ReturnShares returns;
+  for (const Limited& each : limited_) {
+    returns.set(each.probe, breaker::kReturnShifts.at(function_of(each).level));
+  }
+  return returns;
 }
 
 plan::LeftOutProbes BudgetDesk::left_out() const {
   plan::LeftOutProbes left_out;
-  for (const Exempt& each : exempt_) {
-    const auto& function = governor_.groups().at(each.probe.guard).functions().at(each.key);
+  for (const Limited& each : limited_) {
+    const auto& function = function_of(each);
     if (function.state == GroupBudget::State::kExempt) {
       left_out.add(each.probe, left_out_error("exempt: " + function.reason));
     }
@@ -279,7 +319,8 @@ void BudgetDesk::add_costs(std::vector<detect::FunctionFigures>& figures) const 
       each.cost_ns = account.cost_ns;
       each.cost_share =
           recent.cpu_ns > 0 ? static_cast<double>(recent.cost_ns) / static_cast<double>(recent.cpu_ns) : 0;
-      each.added_ns = to_ns(entry_ns(account) + return_ns());
+      each.return_share = 1.0 / static_cast<double>(std::uint64_t{1} << account.probe.return_shift);
+      each.added_ns = to_ns(entry_ns(account) + each.return_share * return_ns());
     }
   }
 }
@@ -299,15 +340,17 @@ exporting::BudgetView BudgetDesk::view() const {
     view.guards.back().share =
         recent.cpu_ns > 0 ? static_cast<double>(recent.cost_ns) / static_cast<double>(recent.cpu_ns) : 0;
   }
-  for (const Exempt& each : exempt_) {
-    const auto& function = governor_.groups().at(each.probe.guard).functions().at(each.key);
-    view.exemptions.push_back({.guard = each.probe.guard,
-                               .name = each.probe.name,
-                               .symbol = each.probe.symbol.demangled,
-                               .reason = function.reason,
-                               .on_trial = function.state == GroupBudget::State::kTrial,
-                               .since_realtime_ns = function.since.realtime_ns,
-                               .next_change_ns = function.next_change_ns});
+  for (const Limited& each : limited_) {
+    const auto& function = function_of(each);
+    view.exemptions.push_back(
+        {.guard = each.probe.guard,
+         .name = each.probe.name,
+         .symbol = each.probe.symbol.demangled,
+         .reason = function.reason,
+         .state = limit_of(function),
+         .return_share = function.state == GroupBudget::State::kExempt ? 0 : breaker::return_share(function.level),
+         .since_realtime_ns = function.since.realtime_ns,
+         .next_change_ns = function.next_change_ns});
   }
   return view;
 }

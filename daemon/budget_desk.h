@@ -19,6 +19,7 @@
 #include "daemon/kernel/attachment.h"
 #include "daemon/plan/left_out_probes.h"
 #include "daemon/plan/probe_plan.h"
+#include "daemon/plan/return_shares.h"
 #include "daemon/policy/policy.h"
 #include "raceguard/clock.h"
 
@@ -28,14 +29,14 @@ namespace raceguard::app {
 struct BudgetSources {
   HitCosts::Calibrate calibrate;
   std::function<std::int64_t(pid_t)> cpu_ns;  // CPU time that a process used so far; 0: it is gone
-  [[nodiscard]] static BudgetSources of_this_machine();
+  bool sessions = false;                      // of Attachment::uses_uprobe_session()
+  [[nodiscard]] static BudgetSources of_this_machine(bool sessions);
 };
 
 class BudgetDesk {
  public:
   // `clock` must outlive the desk.
-  BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed,
-             BudgetSources sources = BudgetSources::of_this_machine());
+  BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed, BudgetSources sources);
 
   // Before the first probe is set: what a hit costs, if the policy has functions.
   void learn_costs() { costs_.wait(clock_.monotonic_ns()); }
@@ -46,9 +47,10 @@ class BudgetDesk {
   void follow(const plan::ProbePlan& plan);
 
   // What the kernel counted since the last tick; the steps that follow from it, to be written down. After a step
-  // left_out() is another one.
+  // left_out() and returns() are others.
   std::vector<breaker::BudgetStep> tick(std::span<const kernel::FunctionReading> readings);
   [[nodiscard]] plan::LeftOutProbes left_out() const;
+  [[nodiscard]] plan::ReturnShares returns() const;
 
   // Adds costs to the figures of functions.
   void add_costs(std::vector<detect::FunctionFigures>& figures) const;
@@ -76,7 +78,7 @@ class BudgetDesk {
     detect::Recent<Spent> recent;
     exporting::GuardBudgetView totals;
   };
-  struct Exempt {
+  struct Limited {  // what the governor has not left as it was
     plan::FunctionProbe probe;
     std::string key;
   };
@@ -85,6 +87,10 @@ class BudgetDesk {
   // Of the kernel and of the program behind it.
   [[nodiscard]] double entry_ns(const Account& account) const;
   [[nodiscard]] double return_ns() const;
+  // One link for entry and return, whose program says at the entry whether the return is wanted.
+  [[nodiscard]] bool has_session(const Account& account) const;
+  [[nodiscard]] double foreign_ns(const Account& account) const;
+  [[nodiscard]] const breaker::GroupBudget::Function& function_of(const Limited& limited) const;
   [[nodiscard]] double program_ns() const { return timed_ > 0 ? timed_ns_ / timed_ : 0; }
   void charge(Account& account, const rg_function_counters& now, breaker::Handling& handling);
   [[nodiscard]] bool is_due(const Group& group, std::int64_t now_ns) const;
@@ -101,7 +107,7 @@ class BudgetDesk {
   std::map<std::string, bool> judged_by_switch_;  // by function name
   std::map<std::uint32_t, Account> accounts_;
   std::map<std::string, Group> groups_;  // by guard; those that name functions
-  std::vector<Exempt> exempt_;           // on trial too
+  std::vector<Limited> limited_;         // exempt, on trial, or sampled
   std::array<std::uint64_t, breaker::kBudgetStepNames.size()> fuse_steps_{};
   std::int64_t ticked_ns_ = 0;
   double timed_ = 0;  // of the last kTimedWindowNs, older ones weigh less

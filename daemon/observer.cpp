@@ -14,7 +14,8 @@ detect::FunctionDefinition definition_of(const plan::FunctionProbe& probe) {
           .guard = probe.guard,
           .name = probe.name,
           .symbol = probe.symbol.demangled,
-          .slow_ns = probe.slow_ns};
+          .slow_ns = probe.slow_ns,
+          .return_shift = probe.return_shift};
 }
 
 }  // namespace

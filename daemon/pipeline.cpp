@@ -41,7 +41,7 @@ Pipeline::Pipeline(policy::Policy policy, std::vector<std::filesystem::path> con
       prober_(prober),
       observer_(prober_.targets(), policy_.daemon.max_locks),
       races_(policy_, clock),
-      budget_(policy_, clock, seed),
+      budget_(policy_, clock, seed, BudgetSources::of_this_machine(prober.attachment().uses_uprobe_session())),
       desk_(desk),
       source_(source),
       clock_(clock),
@@ -344,6 +344,7 @@ void Pipeline::publish() {
   snapshot->switches = desk_.views();
   for (exporting::SwitchView& view : snapshot->switches) {
     view.words = prober_.words_of(view.name);
+    view.unprobed = unprobed(snapshot->budget, view);
   }
   if (auto drops = prober_.attachment().read_drops(); drops) {
     snapshot->drops = std::move(*drops);

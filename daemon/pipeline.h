@@ -24,6 +24,9 @@
 
 namespace raceguard::app {
 
+// Of the functions that feed a switch, those that are not probed: exempt, or all of them while the fuse is open.
+[[nodiscard]] std::vector<std::string> unprobed(const exporting::BudgetView& budget, const exporting::SwitchView& view);
+
 class Pipeline {
  public:
   // `config`: the files and directories that a reload reads again. The references must outlive the pipeline.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the pipeline does about the costs of probes: the kernel's figures go to the desk, its steps to the prober.
+#include <algorithm>
+
 #include <spdlog/spdlog.h>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +9,20 @@
 #include "daemon/pipeline.h"
 
 namespace raceguard::app {
+
+std::vector<std::string> unprobed(const exporting::BudgetView& budget, const exporting::SwitchView& view) {
+  std::vector<std::string> names;
+  for (const std::string& function : view.functions) {
+    const bool exempt = std::ranges::any_of(budget.exemptions, [&](const exporting::ExemptionView& each) {
+      return each.state == exporting::ExemptionView::State::kExempt && each.guard == view.guard &&
+             each.name == function;
+    });
+    if (budget.fuse_open || exempt) {
+      names.push_back(function);
+    }
+  }
+  return names;
+}
 
 // Some at a time, with a look at what they cost in between.
 void Pipeline::attach_postponed() {
@@ -38,7 +54,7 @@ void Pipeline::charge(const std::vector<kernel::FunctionReading>& readings) {
 }
 
 void Pipeline::leave_out() {
-  prober_.leave_out(budget_.left_out());
+  prober_.leave_out(budget_.left_out(), budget_.returns());
   follow(prober_.update());
 }
 

@@ -49,8 +49,9 @@ Result<ProbeChanges> Prober::reload(const policy::Policy& policy) {
   return done;
 }
 
-void Prober::leave_out(plan::LeftOutProbes probes) {
+void Prober::leave_out(plan::LeftOutProbes probes, plan::ReturnShares returns) {
   left_out_ = std::move(probes);
+  returns_ = std::move(returns);
   left_out_changed_ = true;
 }
 
@@ -87,6 +88,7 @@ ProbeChanges Prober::replan() {
   plan::ProbePlan next = plan::build_plan(policy_, all, symbols_, plan_, limits_);
   refused_.leave_out(next);
   left_out_.leave_out(next);
+  returns_.apply(next);
   done.difference = plan::difference(plan_, next);
   postpone(next, done.difference);
   if (!done.difference.empty()) {

@@ -10,6 +10,7 @@
 #include "daemon/kernel/attachment.h"
 #include "daemon/plan/build_plan.h"
 #include "daemon/plan/left_out_probes.h"
+#include "daemon/plan/return_shares.h"
 #include "daemon/plan/symbol_source.h"
 #include "daemon/policy/policy.h"
 #include "daemon/targets/target_set.h"
@@ -35,8 +36,9 @@ class Prober {
   // Fails if /proc cannot be listed; the policy before it is then in force as it was.
   [[nodiscard]] Result<ProbeChanges> reload(const policy::Policy& policy);
 
-  // Functions that are not to be probed, though the kernel would; the next update() carries it out.
-  void leave_out(plan::LeftOutProbes probes);
+  // Functions that are not to be probed, though the kernel would, or of fewer returns than all; the next update()
+  // carries it out.
+  void leave_out(plan::LeftOutProbes probes, plan::ReturnShares returns);
 
   // Takes an event in; what follows from it is done by the next update().
   void on_event(const events::ProcessEvent& event);
@@ -63,6 +65,7 @@ class Prober {
   plan::ProbePlan plan_;
   plan::LeftOutProbes refused_;
   plan::LeftOutProbes left_out_;
+  plan::ReturnShares returns_;
   bool left_out_changed_ = false;
   bool postponed_ = false;
   targets::TargetChanges pending_;

@@ -140,6 +140,7 @@ std::vector<exporting::SwitchView> SwitchDesk::views() const {
     view.allow_share = one.allow_share();
     if (const auto entry = desk_.find(name); entry != desk_.end()) {
       view.guard = entry->second.guard;
+      view.functions = entry->second.feed.functions;
     }
     if (const switches::SwitchEntry* seen = board_.find(name); seen != nullptr) {
       view.applied_state = seen->state;

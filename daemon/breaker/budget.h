@@ -17,7 +17,9 @@ struct FunctionSpending {
   std::string key;   // which function, over all samples
   std::string name;  // for people
   std::int64_t cost_ns = 0;
-  std::uint64_t returns = 0;  // calls that came back
+  std::int64_t returns_ns = 0;  // of it, what the returns took; 0 where they cannot be sampled
+  bool can_sample = false;      // a share of the returns costs less than all
+  std::uint64_t returns = 0;    // calls that came back and were seen
   std::uint64_t errors = 0;
   bool exempt_for_errors = false;  // no breaker judges them
 };
@@ -45,12 +47,14 @@ struct GovernorOptions {
 // A change of what is probed, with the evidence for it.
 struct BudgetStep {
   enum class Kind {
-    kExempt,     // probed or on trial -> exempt: the function's probe is detached
-    kTry,        // exempt -> on trial: it is probed again, for its time is over
-    kRestore,    // on trial -> probed: it kept to the budget
-    kFuseOpen,   // every function's probe is detached
-    kFuseTry,    // they are back, on trial
-    kFuseClose,  // they stay
+    kSample,      // probed -> probed, and the returns of fewer calls are seen
+    kSampleMore,  // the other way: of more calls, or of all
+    kExempt,      // probed or on trial -> exempt: the function's probe is detached
+    kTry,         // exempt -> on trial: it is probed again, for its time is over
+    kRestore,     // on trial -> probed: it kept to the budget
+    kFuseOpen,    // every function's probe is detached
+    kFuseTry,     // they are back, on trial
+    kFuseClose,   // they stay
   };
   Kind kind = Kind::kExempt;
   std::string group;  // empty: all
@@ -60,10 +64,11 @@ struct BudgetStep {
   std::vector<Measurement> evidence;
   Instant time;
   std::int64_t next_change_ns = 0;  // monotonic: when it is tried again, or the trial ends; 0: not by time
+  double return_share = 1;          // kSample, kSampleMore: of the calls, those whose return is seen from now on
 };
 
-inline constexpr std::array<std::string_view, 6> kBudgetStepNames = {"exempt",    "try",      "restore",
-                                                                     "fuse_open", "fuse_try", "fuse_close"};
+inline constexpr std::array<std::string_view, 8> kBudgetStepNames = {
+    "sample", "sample_more", "exempt", "try", "restore", "fuse_open", "fuse_try", "fuse_close"};
 constexpr std::string_view to_string(BudgetStep::Kind kind) {
   return kBudgetStepNames.at(static_cast<std::size_t>(kind));
 }

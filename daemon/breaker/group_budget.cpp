@@ -8,14 +8,13 @@
 #include <fmt/format.h>
 
 #include "daemon/breaker/exemption_times.h"
+#include "daemon/breaker/percent_text.h"
 #include "raceguard/stable_hash.h"
 
 namespace raceguard::breaker {
 namespace {
 
 double error_ratio(double errors, double returns) { return returns > 0 ? std::min(1.0, errors / returns) : 0; }
-
-std::string percent(double ratio) { return fmt::format("{:.3g} %", 100 * ratio); }
 
 }  // namespace
 
@@ -28,6 +27,9 @@ std::vector<BudgetStep> GroupBudget::tick(const Instant& now, const GroupSpendin
     take_in(now, *spending);
     shed(now, *spending, steps);
     judge_errors(now, *spending, steps);
+    if (steps.empty()) {
+      see_more(now, steps);
+    }
   }
   judge_trial(now, steps);
   if (steps.empty()) {
@@ -51,7 +53,7 @@ GroupBudget::Bound GroupBudget::bound_of(const GroupSpending& spending) const {
 
 void GroupBudget::take_in(const Instant& now, const GroupSpending& spending) {
   std::erase_if(functions_, [&](const auto& entry) {
-    return entry.second.state == State::kProbed &&
+    return entry.second.state == State::kProbed && entry.second.level == kSeesAll &&
            std::ranges::find(spending.functions, entry.first, &FunctionSpending::key) == spending.functions.end();
   });
   const double kept = std::exp(-static_cast<double>(spending.elapsed_ns) / static_cast<double>(kErrorWindowNs));
@@ -61,9 +63,14 @@ void GroupBudget::take_in(const Instant& now, const GroupSpending& spending) {
     Function& function = entry->second;
     function.recent_returns = function.recent_returns * kept + static_cast<double>(seen.returns);
     function.recent_errors = function.recent_errors * kept + static_cast<double>(seen.errors);
+    function.recent_full_ns =
+        function.recent_full_ns * kept + static_cast<double>(seen.returns_ns) / return_share(function.level);
     function.trial_returns += seen.returns;
+    function.can_sample = seen.can_sample;
   }
   const Bound bound = bound_of(spending);
+  recent_cost_ns_ = recent_cost_ns_ * kept + static_cast<double>(bound.cost_ns);
+  recent_allowed_ns_ = recent_allowed_ns_ * kept + bound.allowed_ns;
   debt_ns_ = std::max(0.0, debt_ns_ + static_cast<double>(bound.cost_ns) - bound.allowed_ns);
   trial_.cost_ns += bound.cost_ns;
   trial_.cpu_ns += bound.cpu_ns;
@@ -92,17 +99,18 @@ void GroupBudget::shed(const Instant& now, const GroupSpending& spending, std::v
   std::ranges::sort(dearest, std::greater<>(), [&](const FunctionSpending* function) {
     return std::pair(function->key == trial && fits_without(*function), function->cost_ns);
   });
-  double rest_ns = static_cast<double>(bound.cost_ns);
-  for (auto next = dearest.begin(); next != dearest.end() && rest_ns > bound.allowed_ns; ++next) {
-    const FunctionSpending& function = **next;
-    rest_ns -= static_cast<double>(function.cost_ns);
-    const double its_share = static_cast<double>(function.cost_ns) / bound.cpu_ns;
-    steps.push_back(exempt(
-        now, function.key,
-        fmt::format("its probe took {} of the CPU time of {}, all probes took {} of a budget of {}", percent(its_share),
-                    group_, percent(bound.share()), percent(share_)),
-        {{.what = "function_cost_ratio", .value = its_share, .threshold = share_, .samples = function.returns},
-         {.what = "group_cost_ratio", .value = bound.share(), .threshold = share_, .samples = function.returns}}));
+  std::vector<Spender> spenders;
+  for (const FunctionSpending* function : dearest) {
+    spenders.push_back({.cost_ns = static_cast<double>(function->cost_ns),
+                        .returns_ns = static_cast<double>(function->can_sample ? function->returns_ns : 0),
+                        .level = functions_.at(function->key).level});
+  }
+  const bool trial_goes = trial && !dearest.empty() && dearest.front()->key == *trial;
+  const auto levels = levels_that_fit(spenders, bound.allowed_ns, kRestoreShare * bound.allowed_ns, trial_goes);
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    if (levels[i] != spenders[i].level) {
+      lower(now, *dearest[i], levels[i], bound, steps);
+    }
   }
   debt_ns_ = 0;
 }
@@ -155,7 +163,9 @@ void GroupBudget::judge_trial(const Instant& now, std::vector<BudgetStep>& steps
   function.state = State::kProbed;
   function.since = now;
   function.next_change_ns = 0;
-  function.reason.clear();
+  if (function.level == kSeesAll) {
+    function.reason.clear();
+  }
   steps.push_back({.kind = BudgetStep::Kind::kRestore,
                    .group = group_,
                    .key = *key,
@@ -186,7 +196,9 @@ void GroupBudget::begin_trial(const Instant& now, std::vector<BudgetStep>& steps
   function.state = State::kTrial;
   function.since = now;
   function.next_change_ns = now.monotonic_ns + std::min(kTrialNs, options_.exempt_for_ns);
+  function.level = function.can_sample ? kSeesLeast : kSeesAll;  // as cheap as it can be; more by see_more()
   function.trial_returns = 0;
+  function.recent_full_ns = 0;
   function.recent_returns = 0;
   function.recent_errors = 0;
   trial_ = {};

@@ -34,10 +34,11 @@ struct FunctionFigures {
   std::string name;    // of the FunctionGuard
   std::string symbol;  // demangled
   std::uint64_t calls = 0;
-  std::uint64_t returns = 0;
+  std::uint64_t returns = 0;  // that were seen: of all calls, or of a sample; so are errors, slow, total, latency
   std::uint64_t errors = 0;
   std::uint64_t slow = 0;
-  std::uint64_t in_flight = 0;
+  std::uint64_t in_flight = 0;  // estimated from the sample
+  double return_share = 1;      // of the calls, those whose return is seen now
   std::int64_t total_ns = 0;
   std::int64_t max_ns = 0;
   Histogram latency;

@@ -67,7 +67,9 @@ void FunctionTable::update(std::int64_t now_ns, std::span<const FunctionInput> r
     figures.slow += entry.tick.slow;
     figures.total_ns += entry.tick.total_ns;
     figures.max_ns = std::max(figures.max_ns, static_cast<std::int64_t>(now.max_ns));
-    figures.in_flight = figures.calls > figures.returns ? figures.calls - figures.returns : 0;
+    entry.awaited += added_count(now.awaited, entry.last.awaited);
+    const std::uint64_t outstanding = entry.awaited > figures.returns ? entry.awaited - figures.returns : 0;
+    figures.in_flight = outstanding << entry.definition.return_shift;
     figures.latency += added;
     entry.last = now;
     entry.recent.add(now_ns, entry.tick);

@@ -21,6 +21,7 @@ struct FunctionDefinition {
   std::string name;    // of the FunctionGuard
   std::string symbol;  // demangled
   std::int64_t slow_ns = 0;
+  std::uint8_t return_shift = 0;  // the return of one call in 2^this is seen
   friend bool operator==(const FunctionDefinition&, const FunctionDefinition&) = default;
 };
 
@@ -66,6 +67,7 @@ class FunctionTable {
     FunctionDefinition definition;
     FunctionFigures figures;
     rg_function_counters last{};  // as read
+    std::uint64_t awaited = 0;    // calls whose return was to be seen
     FunctionSums tick;
     Recent<FunctionSums> recent;
   };

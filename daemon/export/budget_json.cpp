@@ -14,6 +14,8 @@ namespace {
 using breaker::BudgetStep;
 using nlohmann::json;
 
+constexpr std::array<const char*, 3> kStates = {"exempt", "trial", "sampled"};  // by ExemptionView::State
+
 json steps_json(const std::array<std::uint64_t, breaker::kBudgetStepNames.size()>& counts, BudgetStep::Kind first,
                 BudgetStep::Kind last) {
   json steps = json::object();
@@ -32,6 +34,7 @@ json budget_step_json(const BudgetStep& step) {
           {"function", text_or_null(step.name)},
           {"reason", step.reason},
           {"evidence", measurements_json(step.evidence)},
+          {"return_share", step.return_share},
           {"time", time_or_null(step.time.realtime_ns)},
           {"monotonic_ns", step.time.monotonic_ns},
           {"next_change", wait_ns == 0 ? json(nullptr) : time_or_null(step.time.realtime_ns + wait_ns)}};
@@ -48,7 +51,8 @@ json exemptions_json(const Snapshot& snapshot) {
     list.push_back({{"guard", each.guard},
                     {"name", each.name},
                     {"symbol", each.symbol},
-                    {"state", each.on_trial ? "trial" : "exempt"},
+                    {"state", kStates.at(static_cast<std::size_t>(each.state))},
+                    {"return_share", each.return_share},
                     {"reason", each.reason},
                     {"since", time_or_null(each.since_realtime_ns)},
                     {"next_change", monotonic_or_null(snapshot, each.next_change_ns)}});
@@ -67,7 +71,7 @@ json budget_json(const Snapshot& snapshot) {
                       {"foreign_hits", guard.foreign_hits},
                       {"cost_seconds", to_seconds(guard.cost_ns)},
                       {"target_cpu_seconds", to_seconds(guard.cpu_ns)},
-                      {"steps", steps_json(guard.steps, BudgetStep::Kind::kExempt, BudgetStep::Kind::kRestore)}});
+                      {"steps", steps_json(guard.steps, BudgetStep::Kind::kSample, BudgetStep::Kind::kRestore)}});
   }
   return {{"calibrated", budget.calibrated},
           {"handling_seconds", budget.handling_ns / 1e9},

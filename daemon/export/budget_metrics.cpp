@@ -29,13 +29,20 @@ void put_budget(FamilyList& out, const BudgetView& budget) {
   out.gauge("raceguard_budget_limit_ratio", "The share that they may take.");
   for (const auto& guard : budget.guards) out.value(guard.limit, guard_label(guard));
   std::map<std::string, std::uint64_t> exempt;
-  for (const auto& guard : budget.guards) exempt[guard.guard] = 0;
-  for (const ExemptionView& each : budget.exemptions) exempt[each.guard] += each.on_trial ? 0 : 1;
+  std::map<std::string, std::uint64_t> sampled;
+  for (const auto& guard : budget.guards) exempt[guard.guard] = sampled[guard.guard] = 0;
+  for (const ExemptionView& each : budget.exemptions) {
+    exempt[each.guard] += each.state == ExemptionView::State::kExempt ? 1 : 0;
+    sampled[each.guard] += each.state == ExemptionView::State::kSampled ? 1 : 0;
+  }
   out.gauge("raceguard_budget_exempt_functions", "Functions that are not probed because of what that cost.");
   for (const auto& [guard, count] : exempt) out.value(count, {{"guard", guard}});
+  out.gauge("raceguard_budget_sampled_functions",
+            "Functions of whose calls only a share is seen to return, for the same.");
+  for (const auto& [guard, count] : sampled) out.value(count, {{"guard", guard}});
   out.counter("raceguard_budget_steps_total", "Decisions of the governor; raceguardctl status names the functions.");
   for (const auto& guard : budget.guards) {
-    for (const Kind kind : {Kind::kExempt, Kind::kTry, Kind::kRestore}) {
+    for (const Kind kind : {Kind::kSample, Kind::kSampleMore, Kind::kExempt, Kind::kTry, Kind::kRestore}) {
       out.value(guard.steps.at(static_cast<std::size_t>(kind)),
                 {{"guard", guard.guard}, {"step", std::string(breaker::to_string(kind))}});
     }

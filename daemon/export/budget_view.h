@@ -22,13 +22,15 @@ struct GuardBudgetView {
   std::array<std::uint64_t, breaker::kBudgetStepNames.size()> steps{};  // by BudgetStep::Kind
 };
 
-// A function that is not probed, or on trial.
+// A function that the governor limits.
 struct ExemptionView {
+  enum class State { kExempt, kTrial, kSampled };  // not probed; probed again to see what it costs; few returns seen
   std::string guard;
   std::string name;  // of the FunctionGuard
   std::string symbol;
   std::string reason;
-  bool on_trial = false;
+  State state = State::kExempt;
+  double return_share = 0;  // of its calls, those whose return is seen
   std::int64_t since_realtime_ns = 0;
   std::int64_t next_change_ns = 0;  // monotonic
 };

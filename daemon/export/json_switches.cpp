@@ -83,6 +83,7 @@ json switch_json(const Snapshot& snapshot, const SwitchView& view) {
           {"openings_enforced", view.openings_enforced},
           {"openings_observed", view.openings_observed},
           {"words", view.words},
+          {"unprobed_functions", view.unprobed},
           {"current", measurements_json(view.current)}};
 }
 

@@ -116,6 +116,7 @@ json function_json(const detect::FunctionFigures& figures, const plan::FunctionP
           {"symbol", figures.symbol},
           {"calls", figures.calls},
           {"returns", figures.returns},
+          {"return_share", figures.return_share},
           {"in_flight", figures.in_flight},
           {"errors", figures.errors},
           {"error_ratio", ratio(figures.errors, figures.returns)},

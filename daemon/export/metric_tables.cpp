@@ -119,6 +119,7 @@ SeriesTable::Entry& SeriesTable::entry_of(const Source& source) {
 void SeriesTable::Entry::begin_look() {
   level = 0;
   added_ns = 0;
+  share = 1;
 }
 
 void SeriesTable::observe(const std::vector<Source>& sources) {
@@ -133,6 +134,7 @@ void SeriesTable::observe(const std::vector<Source>& sources) {
     entry.sum += before == seen_.end() ? source.now : source.now.since(before->second);
     entry.level += source.level;
     entry.added_ns = std::max(entry.added_ns, source.added_ns);
+    entry.share = std::min(entry.share, source.share);
     seen.insert_or_assign(source.identity, source.now);
   }
   seen_ = std::move(seen);
@@ -146,7 +148,8 @@ std::vector<SeriesTable::Series> SeriesTable::series() const {
                    .detail = key[2],
                    .sum = entry.sum,
                    .level = entry.level,
-                   .added_ns = entry.added_ns});
+                   .added_ns = entry.added_ns,
+                   .share = entry.share});
   }
   for (const auto& [guard, entry] : other_) {
     all.push_back({.guard = guard,
@@ -154,7 +157,8 @@ std::vector<SeriesTable::Series> SeriesTable::series() const {
                    .detail = kOther,
                    .sum = entry.sum,
                    .level = entry.level,
-                   .added_ns = entry.added_ns});
+                   .added_ns = entry.added_ns,
+                   .share = entry.share});
   }
   return all;
 }

@@ -56,6 +56,7 @@ class SeriesTable {
     Growing now;
     std::uint64_t level = 0;    // a gauge: waiting now, in flight
     std::int64_t added_ns = 0;  // a gauge: to each call, by a function's probes
+    double share = 1;           // a gauge: of a function's calls, those whose return is seen
     std::int64_t weight = 0;    // what the heaviest have most of
     bool idle = false;          // counts as idling (a condition variable) for now, in one sum a guard
   };
@@ -66,6 +67,7 @@ class SeriesTable {
     Growing sum;
     std::uint64_t level = 0;
     std::int64_t added_ns = 0;  // of the source that pays most
+    double share = 1;           // of the source of which least is seen
   };
 
   explicit SeriesTable(std::size_t top_k) : top_k_(top_k) {}
@@ -80,6 +82,7 @@ class SeriesTable {
     Growing sum;
     std::uint64_t level = 0;
     std::int64_t added_ns = 0;
+    double share = 1;
     void begin_look();
   };
   [[nodiscard]] Entry& entry_of(const Source& source);

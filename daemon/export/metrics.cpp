@@ -47,6 +47,7 @@ SeriesTable::Source source_of(const detect::FunctionFigures& figures) {
           .now = growing_of(figures),
           .level = figures.in_flight,
           .added_ns = figures.added_ns,
+          .share = figures.return_share,
           .weight = static_cast<std::int64_t>(figures.calls),
           .idle = false};
 }
@@ -65,6 +66,9 @@ void put_functions(FamilyList& out, const std::vector<SeriesTable::Series>& seri
   for (const auto& one : series) out.value(one.level, labels(one));
   out.counter("raceguard_budget_function_cost_seconds_total", "What the function's probes took of its callers' time.");
   for (const auto& one : series) out.value(seconds(one.sum.cost_ns), labels(one));
+  out.gauge("raceguard_function_return_share_ratio",
+            "Share of the calls whose return is seen now: durations, errors and slow calls are counted of these.");
+  for (const auto& one : series) out.value(one.share, labels(one));
   out.gauge("raceguard_budget_added_latency_seconds", "What the function's probes add to a call, calibrated.");
   for (const auto& one : series) out.value(seconds(one.added_ns), labels(one));
   out.histogram("raceguard_function_duration_seconds", "Time from a call's entry to its return.");
@@ -94,6 +98,11 @@ void put_switches(FamilyList& out, const Snapshot& snapshot) {
   }
   out.gauge("raceguard_switch_forced", "1 if a person forced the switch's state.");
   for (const SwitchView& view : snapshot.switches) out.value(std::uint64_t{view.forced}, {{"switch", view.name}});
+  out.gauge("raceguard_switch_unprobed_functions",
+            "Functions that feed the switch and are not probed because of what that cost: it gets no figures of them.");
+  for (const SwitchView& view : snapshot.switches) {
+    out.value(std::uint64_t{view.unprobed.size()}, {{"switch", view.name}});
+  }
   out.counter("raceguard_switch_transitions_total",
               "Transitions into a state; enforced=\"false\" is what mode observe or the cap kept from happening.");
   for (const SwitchView& view : snapshot.switches) {

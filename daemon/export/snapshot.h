@@ -42,6 +42,8 @@ struct SwitchView {
   std::vector<breaker::Measurement> current;  // the window as it is now
   std::vector<breaker::Decision> history;     // newest last, bounded
   std::uint32_t words = 0;                    // binaries whose kernel-held word carries it
+  std::vector<std::string> functions;         // that feed it, by their names in the policy
+  std::vector<std::string> unprobed;          // of these, those that are not probed because of what that cost
 };
 
 struct TargetView {

@@ -51,7 +51,7 @@ bool thread_is_gone(rg_u64 pid_tgid) { return ::tgkill(pid_of(pid_tgid), tid_of(
 struct Attachment::Impl {
   Impl(BpfObject loaded, const AttachmentOptions& options)
       : object(std::move(loaded)),
-        functions(*object.skeleton, object.uprobe_way, options.max_functions),
+        functions(*object.skeleton, object.uprobe_way, object.uprobe_session, options.max_functions),
         words(object.skeleton->progs.rg_marker, object.uprobe_way) {}
 
   BpfObject object;
@@ -291,6 +291,7 @@ Result<std::vector<ProbeRunCost>> Attachment::run_costs() const {
 }
 
 bool Attachment::uses_uprobe_multi() const { return impl_->object.uprobe_way == UprobeWay::kMulti; }
+bool Attachment::uses_uprobe_session() const { return impl_->object.uprobe_session; }
 FutexHook Attachment::futex_hook() const { return impl_->object.futex_hook; }
 std::size_t Attachment::attached_functions() const { return impl_->functions.size(); }
 

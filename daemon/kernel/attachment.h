@@ -35,6 +35,7 @@ struct AttachmentOptions {
   std::uint32_t ring_bytes = 4U << 20U;
   std::uint32_t stack_samples_per_second = 20;        // per CPU
   bool allow_uprobe_multi = true;                     // false: always single perf events (tests of the fallback)
+  bool allow_uprobe_session = true;                   // false: entry and return apart (tests of the fallback)
   FutexHook first_futex_hook = FutexHook::kFunction;  // this one or a later one (tests of the fallbacks)
 };
 
@@ -109,6 +110,9 @@ class Attachment {
   [[nodiscard]] Result<std::vector<ProbeRunCost>> run_costs() const;
 
   [[nodiscard]] bool uses_uprobe_multi() const;
+  // Functions whose site takes the return probe too have one session: who is not counted pays for the entry alone, and
+  // FunctionProbe::return_shift saves the callers the returns that it leaves out.
+  [[nodiscard]] bool uses_uprobe_session() const;
   [[nodiscard]] FutexHook futex_hook() const;
   [[nodiscard]] std::size_t attached_functions() const;
 

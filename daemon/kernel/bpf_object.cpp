@@ -52,8 +52,12 @@ std::array<FutexPrograms, 3> futex_programs(const raceguard_bpf& skeleton) {
            {FutexHook::kRawTracepoint, programs.rg_enter_any, programs.rg_exit_any}}};
 }
 
-bool choose_uprobe_way(const raceguard_bpf& skeleton, UprobeWay way) {
+bool choose_uprobe_way(const raceguard_bpf& skeleton, UprobeWay way, bool session) {
   const auto& programs = skeleton.progs;
+  bpf_program__set_autoload(programs.rg_function_session, session);
+  if (session && !prepare_uprobe(programs.rg_function_session, UprobeWay::kSession)) {
+    return false;
+  }
   return prepare_uprobe(programs.rg_function_entry, way) && prepare_uprobe(programs.rg_function_return, way) &&
          prepare_uprobe(programs.rg_marker, way);
 }
@@ -159,10 +163,11 @@ Result<void> attach_futex_by(BpfObject& object, const std::optional<TraceFs>& tr
 }
 
 // One try with one way to see futex calls.
-Result<BpfObject> load_with(const AttachmentOptions& options, FutexHook hook, UprobeWay way) {
+Result<BpfObject> load_with(const AttachmentOptions& options, FutexHook hook, UprobeWay way, bool session) {
   BpfObject object;
   object.futex_hook = hook;
   object.uprobe_way = way;
+  object.uprobe_session = session;
   auto skeleton = open_skeleton(options);
   if (!skeleton) {
     return fail(std::move(skeleton).error());
@@ -172,7 +177,7 @@ Result<BpfObject> load_with(const AttachmentOptions& options, FutexHook hook, Up
     bpf_program__set_autoload(pair.enter, pair.hook == hook);
     bpf_program__set_autoload(pair.exit, pair.hook == hook);
   }
-  if (!choose_uprobe_way(*object.skeleton, way)) {
+  if (!choose_uprobe_way(*object.skeleton, way, session)) {
     return fail(ErrorCode::kInternal, "cannot set the attach type of the uprobe programs");
   }
   const auto tracefs = tracefs_for(hook);  // before the costly part
@@ -204,12 +209,13 @@ void SkeletonDeleter::operator()(raceguard_bpf* skeleton) const { raceguard_bpf_
 Result<BpfObject> load_bpf_object(const AttachmentOptions& options) {
   const UprobeWay way =
       options.allow_uprobe_multi && kernel_has_uprobe_multi() ? UprobeWay::kMulti : UprobeWay::kPerfEvent;
+  const bool session = way == UprobeWay::kMulti && options.allow_uprobe_session && kernel_has_uprobe_session();
   std::optional<Error> error;  // of the last way, which asks least of the kernel
   for (const FutexHook hook : {FutexHook::kFunction, FutexHook::kTracepoint, FutexHook::kRawTracepoint}) {
     if (hook < options.first_futex_hook) {
       continue;
     }
-    auto object = load_with(options, hook, way);
+    auto object = load_with(options, hook, way, session);
     if (object) {
       return object;
     }

@@ -20,6 +20,7 @@ struct SkeletonDeleter {
 struct BpfObject {
   std::unique_ptr<raceguard_bpf, SkeletonDeleter> skeleton;
   UprobeWay uprobe_way = UprobeWay::kMulti;
+  bool uprobe_session = false;    // functions have one link for entry and return
   std::vector<Link> links;        // task life; after the skeleton, so that they go first
   std::vector<Link> futex_links;  // the same; none: futex calls are not seen now
   FutexHook futex_hook = FutexHook::kFunction;

@@ -145,6 +145,14 @@ constexpr std::array kTries = {
     Try{"uprobe_multi", false, [] { return try_uprobe(UprobeWay::kMulti, false); }, "attached to a function of its own",
         "probes on functions with CAP_BPF and CAP_PERFMON only", "perf events are used, which need CAP_SYS_ADMIN",
         "Run Linux 6.6 or later", "6.6 (89ae89f53d20)"},
+    Try{"uprobe_session", false,
+        [] {
+          return Tried{kernel_has_uprobe_session(), 0, "the kernel does not know the link"};
+        },
+        "asked for a link that must fail as only such a kernel fails",
+        "one link for entry and return, and returns of some calls only",
+        "two links are used; a function that is too dear is exempted and not sampled", "Run Linux 6.13 or later",
+        "6.13 (d920179b3d48)"},
     Try{"perf_uprobe", false, [] { return try_uprobe(UprobeWay::kPerfEvent, false); },
         "attached to a function of its own", "probes on functions where uprobe_multi is missing",
         "nothing, if uprobe_multi is there", "Give the service CAP_SYS_ADMIN; CONFIG_UPROBE_EVENTS=y",

@@ -37,6 +37,7 @@ rg_function_config slot_of(const plan::FunctionProbe& probe, rg_slot_state state
   slot.cfa_offset = probe.site.cfa_offset;
   slot.in_use = static_cast<rg_u8>(state);
   slot.object_argument = probe.object_argument;
+  slot.return_shift = probe.return_shift;
   if (!probe.error.empty()) {
     const policy::ErrorTest& test = probe.error.front();
     slot.error_test = error_test(test.comparison);
@@ -49,9 +50,10 @@ rg_function_config slot_of(const plan::FunctionProbe& probe, rg_slot_state state
 
 }  // namespace
 
-FunctionProbes::FunctionProbes(const raceguard_bpf& object, UprobeWay way, std::uint32_t max_functions)
+FunctionProbes::FunctionProbes(const raceguard_bpf& object, UprobeWay way, bool session, std::uint32_t max_functions)
     : object_(&object),
       way_(way),
+      session_(session),
       max_functions_(max_functions),
       cpus_(static_cast<std::size_t>(libbpf_num_possible_cpus())) {}
 
@@ -68,6 +70,13 @@ std::optional<Error> FunctionProbes::clear_slot(std::uint32_t function_id) {
   return status == 0 ? std::nullopt : std::optional(map_error("clear", "rg_function_figures", -status));
 }
 
+void FunctionProbes::Links::move_to(std::vector<Link>& all) {
+  all.push_back(std::move(at_entry));
+  if (at_return) {
+    all.push_back(std::move(at_return));
+  }
+}
+
 Result<FunctionProbes::Links> FunctionProbes::attach(const plan::FunctionProbe& probe) const {
   const auto file = BinaryFile::open(probe.host_path, probe.binary);
   if (!file) {
@@ -77,6 +86,14 @@ Result<FunctionProbes::Links> FunctionProbes::attach(const plan::FunctionProbe& 
   site.probe_path = file->probe_path();
   site.shown_as = fmt::format("{} in {}", probe.symbol.demangled, probe.host_path);
   site.cookie = probe.function_id;
+  if (session_ && probe.site.takes_return_probe) {
+    site.file_offset = probe.site.file_offset;
+    auto both = attach_uprobe(object_->progs.rg_function_session, UprobeWay::kSession, site);
+    if (!both) {
+      return fail(std::move(both).error());
+    }
+    return Links{Link(), std::move(*both)};
+  }
   // The return address is on top of the stack at the entry for certain; behind it only where the site says so.
   site.file_offset = probe.site.takes_return_probe ? probe.site.file_offset : probe.symbol.file_offset;
   site.at_return = true;
@@ -150,8 +167,7 @@ std::vector<Error> FunctionProbes::remove(const std::vector<std::uint32_t>& func
     if (auto error = write_slot(unused, RG_SLOT_ATTACHING)) {
       errors.push_back(std::move(*error));
     }
-    links.push_back(std::move(found->second.at_entry));
-    links.push_back(std::move(found->second.at_return));
+    found->second.move_to(links);
     links_.erase(found);
     detaching_.insert(function_id);
   }
@@ -162,8 +178,7 @@ std::vector<Error> FunctionProbes::remove(const std::vector<std::uint32_t>& func
 FunctionProbes::~FunctionProbes() {
   std::vector<Link> links;
   for (auto& [function_id, pair] : links_) {
-    links.push_back(std::move(pair.at_entry));
-    links.push_back(std::move(pair.at_return));
+    pair.move_to(links);
   }
   detach(std::move(links));
 }
@@ -181,6 +196,7 @@ Result<std::vector<FunctionReading>> FunctionProbes::read() const {
     reading.function_id = function_id;
     for (const rg_function_counters& cpu : of_cpus) {
       reading.sum.calls += cpu.calls;
+      reading.sum.awaited += cpu.awaited;
       reading.sum.returns += cpu.returns;
       reading.sum.errors += cpu.errors;
       reading.sum.slow += cpu.slow;

@@ -18,12 +18,12 @@ struct raceguard_bpf;
 
 namespace raceguard::kernel {
 
-// A function has two links of its own, entry and return, so that it can be removed alone: a uprobe_multi link cannot
-// shrink. One link for all attaches no faster (16 functions: 14 ms, with 16 links 20 ms) and detaches faster (24 ms;
-// 16 links 124 ms, see detach()).
+// A function has a session of its own, or two links, entry and return, so that it can be removed alone: a uprobe_multi
+// link cannot shrink. One link for all attaches no faster (16 functions: 14 ms, with 16 links 20 ms) and detaches
+// faster (24 ms; 16 links 124 ms, see detach()).
 class FunctionProbes {
  public:
-  FunctionProbes(const raceguard_bpf& object, UprobeWay way, std::uint32_t max_functions);
+  FunctionProbes(const raceguard_bpf& object, UprobeWay way, bool session, std::uint32_t max_functions);
   ~FunctionProbes();
   FunctionProbes(const FunctionProbes&) = delete;
   FunctionProbes& operator=(const FunctionProbes&) = delete;
@@ -37,8 +37,9 @@ class FunctionProbes {
 
  private:
   struct Links {
-    Link at_return;
+    Link at_return;  // none: `at_entry` is a session
     Link at_entry;
+    void move_to(std::vector<Link>& all);
   };
   [[nodiscard]] std::optional<Error> write_slot(const plan::FunctionProbe& probe, rg_slot_state state);
   [[nodiscard]] std::optional<Error> clear_slot(std::uint32_t function_id);
@@ -46,6 +47,7 @@ class FunctionProbes {
 
   const raceguard_bpf* object_;
   UprobeWay way_;
+  bool session_;
   std::uint32_t max_functions_;
   std::size_t cpus_;
   std::map<std::uint32_t, Links> links_;

@@ -18,8 +18,8 @@ bool same_tests(const std::vector<policy::ErrorTest>& left, const std::vector<po
 }
 
 bool same_settings(const FunctionProbe& left, const FunctionProbe& right) {
-  return std::tie(left.guard_index, left.host_path, left.slow_ns, left.object_argument) ==
-             std::tie(right.guard_index, right.host_path, right.slow_ns, right.object_argument) &&
+  return std::tie(left.guard_index, left.host_path, left.slow_ns, left.object_argument, left.return_shift) ==
+             std::tie(right.guard_index, right.host_path, right.slow_ns, right.object_argument, right.return_shift) &&
          same_tests(left.error, right.error);
 }
 

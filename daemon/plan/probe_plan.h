@@ -42,7 +42,10 @@ struct FunctionProbe {
   std::string host_path;  // how the daemon opens the binary
   std::int64_t slow_ns = 0;
   std::vector<policy::ErrorTest> error;  // none or one
-  std::uint8_t object_argument = 0;      // 1..6: it points to an object whose members are watched; 0: none
+  // The returns of one call in 2^this are seen, RG_RETURNS_NONE: of none; where the kernel has sessions this spares the
+  // others' callers the return probe.
+  std::uint8_t return_shift = 0;
+  std::uint8_t object_argument = 0;  // 1..6: it points to an object whose members are watched; 0: none
 };
 
 // The kernel-held word of one switch in one binary.

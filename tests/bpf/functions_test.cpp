@@ -8,11 +8,14 @@
 namespace raceguard::test {
 namespace {
 
-class Functions : public testing::TestWithParam<bool> {
+enum class Way { kSession, kMulti, kPerfEvents };
+
+class Functions : public testing::TestWithParam<Way> {
  protected:
   static kernel::AttachmentOptions options() {
     kernel::AttachmentOptions options = small_options();
-    options.allow_uprobe_multi = GetParam();
+    options.allow_uprobe_multi = GetParam() != Way::kPerfEvents;
+    options.allow_uprobe_session = GetParam() == Way::kSession;
     return options;
   }
   void attach(const std::string& function, std::uint32_t id = 3) { attach(function_probe(target_, function, id)); }
@@ -28,8 +31,13 @@ class Functions : public testing::TestWithParam<bool> {
   kernel::Attachment attachment_ = open_or_throw(options());
 };
 
-INSTANTIATE_TEST_SUITE_P(BothWays, Functions, testing::Values(true, false),
-                         [](const auto& way) { return way.param ? "UprobeMulti" : "PerfEvents"; });
+// Where the kernel has no sessions, or no uprobe_multi, the next way is taken, and tested twice.
+INSTANTIATE_TEST_SUITE_P(AllWays, Functions, testing::Values(Way::kSession, Way::kMulti, Way::kPerfEvents),
+                         [](const auto& way) {
+                           return way.param == Way::kSession ? "Session"
+                                  : way.param == Way::kMulti ? "UprobeMulti"
+                                                             : "PerfEvents";
+                         });
 
 TEST_P(Functions, CountsCallsReturnsAndErrorsExactly) {
   plan::FunctionProbe probe = function_probe(target_, "work", 3);
@@ -46,6 +54,34 @@ TEST_P(Functions, CountsCallsReturnsAndErrorsExactly) {
   }
   EXPECT_EQ(in_buckets, 1000U);
   EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_UNMATCHED), 0U);
+}
+
+TEST_P(Functions, ASampleOfTheReturnsIsSeenAndEveryCallIsCounted) {
+  plan::FunctionProbe probe = function_probe(target_, "work", 3);
+  probe.error = {policy::ErrorTest{policy::Comparison::kLess, 0, 32, true}};
+  probe.return_shift = 2;
+  attach(probe);
+  target_.run("work 8000");
+  const auto some = figures_of(attachment_, 3);
+  EXPECT_EQ(some.calls, 8000U);
+  EXPECT_EQ(some.returns, some.awaited);
+  EXPECT_NEAR(static_cast<double>(some.awaited), 2000, 8 * 39) << "eight standard deviations";
+  EXPECT_NEAR(static_cast<double>(some.errors), static_cast<double>(some.returns) / 10, 8 * 14);
+
+  plan::PlanDifference change;
+  probe.return_shift = RG_RETURNS_NONE;
+  change.update_functions = {probe};
+  ASSERT_TRUE(attachment_.apply(change).empty());
+  target_.run("work 1000");
+  EXPECT_EQ(figures_of(attachment_, 3).calls, 9000U);
+  EXPECT_EQ(figures_of(attachment_, 3).awaited, some.awaited);
+
+  change.update_functions[0].return_shift = 0;
+  ASSERT_TRUE(attachment_.apply(change).empty());
+  target_.run("work 1000");
+  EXPECT_EQ(figures_of(attachment_, 3).returns, some.returns + 1000);
+  EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_UNMATCHED), 0U);
+  EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_EXPIRED), 0U);
 }
 
 TEST_P(Functions, TheProgramTimesItselfNowAndThen) {
@@ -159,7 +195,8 @@ TEST_P(Functions, AFullMapOfCallsIsCountedExactly) {
   EXPECT_EQ(figures.calls, 50U);
   EXPECT_EQ(figures.returns, 10U);
   EXPECT_EQ(dropped(attachment_, RG_DROP_CALLS_FULL), 40U);
-  EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_UNMATCHED), 40U) << "and their returns find nothing";
+  EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_UNMATCHED), attachment_.uses_uprobe_session() ? 0U : 40U)
+      << "their returns find nothing; a session spares them";
 }
 
 TEST_P(Functions, AFileThatIsNotThePlannedOneIsNotProbed) {

@@ -5,6 +5,7 @@ counts only; how fast it goes is tests/bench/budget's."""
 import json
 import re
 import subprocess
+import time
 import unittest
 import urllib.request
 
@@ -23,6 +24,34 @@ policies:
     functions:
       - {{name: hot, symbol: hot}}
       - {{name: cold, symbol: cold, error_when: {{returns: ">= 0"}}}}
+"""
+
+
+def policy_for_warm(path, budget):
+    return f"""apiVersion: raceguard/v1
+policies:
+  - name: hot_and_cold
+    target: {{exe: "{path}"}}
+    budget: {budget}
+    functions:
+      - {{name: warm, symbol: warm}}
+"""
+
+
+def policy_with_switch(path):
+    return f"""apiVersion: raceguard/v1
+policies:
+  - name: hot_and_cold
+    target: {{exe: "{path}"}}
+    functions:
+      - {{name: hot, symbol: hot, slow: 1s}}
+    switches:
+      - name: fallback
+        functions: [hot]
+        mode: enforce
+        open_when: {{slow_ratio: 50%}}
+        open_for: 1s
+        half_open: {{deadline: 2s}}
 """
 
 
@@ -64,7 +93,7 @@ class Budget(EndToEnd):
         guard = self.guard(daemon)
         self.assertGreater(guard["cost_seconds"], 0)
         self.assertGreater(guard["target_cpu_seconds"], guard["cost_seconds"])
-        self.assertEqual(guard["steps"], {"exempt": 1, "try": 0, "restore": 0})
+        self.assertEqual(guard["steps"], {"sample": 0, "sample_more": 0, "exempt": 1, "try": 0, "restore": 0})
         record, = self.steps(daemon, "hot")
         self.assertEqual((record["step"], record["guard"]), ("exempt", "hot_and_cold"))
         self.assertGreater(record["evidence"][0]["value"], record["evidence"][0]["threshold"])
@@ -80,6 +109,45 @@ class Budget(EndToEnd):
                for earlier, later in zip(steps[0:4:2], steps[1:4:2])]
         self.assertGreater(off[1], 1.4 * off[0], "the back-off doubles")
         self.assertEqual(self.steps(daemon, "cold"), [])
+
+    def test_fewer_returns_are_seen_where_that_does(self):
+        _, path = self.start_target()
+        daemon = self.start_daemon(policy_for_warm(path, "100%"), settings={"exempt_for": "1h"})
+        features = json.loads(subprocess.run([str(BIN / "raceguardctl"), "features", "-o", "json"], capture_output=True,
+                                             text=True, check=True).stdout)["features"]
+        if not any(each["name"] == "uprobe_session" and each["available"] for each in features):
+            self.skipTest("this kernel has no uprobe sessions")
+        figures = lambda: next((each for each in daemon.ctl("functions")["functions"] if each["name"] == "warm"), None)
+        begun = time.monotonic()
+        full = self.await_that("it was called often, for ten seconds", lambda: (
+            time.monotonic() > begun + 11 and (found := figures()) and found["calls"] > 5000 and found), 40, daemon)
+        self.assertEqual(full["return_share"], 1)
+        share = full["probe_cost"]["share"]
+        daemon.policy_file.write_text(policy_for_warm(path, f"{80 * share:.4f}%"))
+        daemon.ctl("reload")
+        sampled = self.await_that("its returns are sampled", lambda: (
+            self.exemptions(daemon).get("warm", {}).get("state") == "sampled" and figures()), 60, daemon)
+        self.assertEqual([each["step"] for each in self.steps(daemon, "warm")], ["sample"])
+        self.assertIn(sampled["return_share"], (1 / 4, 1 / 32))
+        self.assertLess(sampled["probe_cost"]["per_call_seconds"], full["probe_cost"]["per_call_seconds"])
+        later = self.await_that("it is called on", lambda: (
+            (found := figures()) and found["calls"] > sampled["calls"] + 4000 and found), 20, daemon)
+        seen = (later["returns"] - sampled["returns"]) / (later["calls"] - sampled["calls"])
+        self.assertAlmostEqual(seen, sampled["return_share"], delta=0.08)
+        daemon.policy_file.write_text(policy_for_warm(path, "100%"))
+        daemon.ctl("reload")
+        self.assertEqual(self.exemptions(daemon), {})
+        self.assertEqual(figures()["return_share"], 1)
+
+    def test_a_switch_whose_function_is_exempt_does_not_stay_open(self):
+        _, path = self.start_target()
+        daemon = self.start_daemon(policy_with_switch(path), settings={"exempt_for": "1h", "exempt_error_ratio": "100%"})
+        self.await_that("the hot function is exempt", lambda: "hot" in self.exemptions(daemon), 20, daemon)
+        switch = lambda: daemon.ctl("explain", "fallback")["switch"]
+        self.assertEqual(switch()["unprobed_functions"], ["hot"])
+        daemon.ctl("force", "fallback", "open", "--reason", "test", "--for", "1s")
+        self.assertEqual(switch()["state"], "open")
+        self.await_that("it is closed again", lambda: switch()["state"] == "closed", 20, daemon)
 
     def test_another_budget_brings_it_back(self):
         target, daemon = self.guarded({"exempt_for": "1h"})

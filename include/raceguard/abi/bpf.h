@@ -8,7 +8,7 @@
 #include "histogram.h"
 #include "types.h"
 
-#define RG_BPF_ABI_VERSION 3 /* in the object's rodata; the daemon refuses another one */
+#define RG_BPF_ABI_VERSION 4 /* in the object's rodata; the daemon refuses another one */
 
 #define RG_COMM_LEN 16
 #define RG_FRAME_POINTER_DEPTH 32
@@ -49,13 +49,16 @@ struct rg_function_config {
 	rg_u8 return_signed;
 	rg_u8 in_use;         /* enum rg_slot_state */
 	rg_u8 object_argument; /* 1..6: this argument points to an object whose members are watched; 0: none */
-	rg_u8 pad[3];
+	rg_u8 return_shift; /* the returns of one call in 2^this are seen; RG_RETURNS_NONE: of none */
+	rg_u8 pad[2];
 };
+#define RG_RETURNS_NONE 0xff
 
 /* per-CPU array by function id; the daemon adds the CPUs up */
 struct rg_function_counters {
 	rg_u64 calls;   /* entries */
-	rg_u64 returns; /* entries that came back and were matched */
+	rg_u64 awaited; /* of these, whose return is to be seen: all, or a sample (rg_function_config.return_shift) */
+	rg_u64 returns; /* awaited entries that came back and were matched */
 	rg_u64 errors;
 	rg_u64 slow;
 	rg_u64 total_ns;
@@ -174,7 +177,7 @@ struct rg_record_stack {
 
 RG_STATIC_ASSERT(sizeof(struct rg_target) == 8, "rg_target");
 RG_STATIC_ASSERT(sizeof(struct rg_function_config) == 32, "rg_function_config");
-RG_STATIC_ASSERT(sizeof(struct rg_function_counters) == 72 + 8 * RG_HISTOGRAM_BUCKETS, "rg_function_counters");
+RG_STATIC_ASSERT(sizeof(struct rg_function_counters) == 80 + 8 * RG_HISTOGRAM_BUCKETS, "rg_function_counters");
 RG_STATIC_ASSERT(sizeof(struct rg_call_key) == 24, "rg_call_key");
 RG_STATIC_ASSERT(sizeof(struct rg_object_key) == 16, "rg_object_key");
 RG_STATIC_ASSERT(sizeof(struct rg_object) == 16, "rg_object");

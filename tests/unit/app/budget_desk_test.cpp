@@ -93,7 +93,66 @@ TEST_F(BudgetDeskTest, TheHotFunctionGoesAtTheFirstTick) {
   EXPECT_EQ(steps[0].name, "hot");
   EXPECT_THAT(left_out(), ElementsAre("function hot"));
   ASSERT_THAT(desk.view().exemptions, SizeIs(1));
-  EXPECT_FALSE(desk.view().exemptions[0].on_trial);
+  EXPECT_EQ(desk.view().exemptions[0].state, exporting::ExemptionView::State::kExempt);
+}
+
+TEST_F(BudgetDeskTest, WithoutSessionsNothingIsSampled) {
+  std::vector<breaker::BudgetStep> steps;
+  for (int i = 0; i < 200 && steps.empty(); ++i) {
+    steps = tick(500, 0);  // 1.5 %
+  }
+  ASSERT_THAT(steps, SizeIs(1));
+  EXPECT_EQ(steps[0].kind, Kind::kExempt);
+}
+
+class BudgetDeskWithSessions : public BudgetDeskTest {
+ protected:
+  BudgetDeskWithSessions() { desk_with_sessions.learn_costs(); }
+  BudgetDesk desk_with_sessions{world.policy, world, 1, with_sessions(world)};
+
+ private:
+  static BudgetSources with_sessions(DeskWorld& world) {
+    world.sessions = true;
+    return world.sources();
+  }
+};
+
+TEST_F(BudgetDeskWithSessions, TheReturnsOfAWarmFunctionAreSampled) {
+  const std::vector<plan::FunctionProbe> probes = {DeskWorld::probe_of(kHot, "hot"),
+                                                   DeskWorld::probe_of(kCold, "cold")};
+  desk_with_sessions.follow(DeskWorld::plan_of(probes));
+  std::vector<breaker::BudgetStep> steps;
+  for (int i = 0; i < 200 && steps.empty(); ++i) {
+    world.now_ns += kNsPerSecond / 10;
+    world.cpu_ns[DeskWorld::kTarget] += kNsPerSecond / 10;
+    world.call(kHot, 500);  // 1.5 %, of which the entries are 0.5 %
+    steps = desk_with_sessions.tick(world.readings());
+  }
+  ASSERT_THAT(steps, SizeIs(1));
+  EXPECT_EQ(steps[0].kind, Kind::kSample);
+  plan::ProbePlan plan = DeskWorld::plan_of(probes);
+  desk_with_sessions.left_out().leave_out(plan);
+  desk_with_sessions.returns().apply(plan);
+  ASSERT_THAT(plan.functions, SizeIs(2));
+  EXPECT_EQ(plan.functions[0].return_shift, breaker::kReturnShifts[1]);
+  EXPECT_EQ(plan.functions[1].return_shift, 0);
+
+  desk_with_sessions.follow(plan);
+  std::vector<detect::FunctionFigures> figures(1);
+  figures[0].function_id = kHot;
+  desk_with_sessions.add_costs(figures);
+  EXPECT_DOUBLE_EQ(figures[0].return_share, 0.25);
+  EXPECT_EQ(figures[0].added_ns, 1500) << "an entry, and a quarter of a return";
+  const auto limited = desk_with_sessions.view().exemptions;
+  ASSERT_THAT(limited, SizeIs(1));
+  EXPECT_EQ(limited[0].state, exporting::ExemptionView::State::kSampled);
+}
+
+TEST_F(BudgetDeskWithSessions, WhoIsNoTargetPaysForTheEntryAlone) {
+  desk_with_sessions.follow(DeskWorld::plan_of({DeskWorld::probe_of(kCold, "cold")}));
+  world.counters[kCold].foreign = 50;
+  desk_with_sessions.tick(world.readings());
+  EXPECT_EQ(desk_with_sessions.view().guards[0].cost_ns, 50 * 1000);
 }
 
 TEST_F(BudgetDeskTest, AnExemptionIsTheFunctionsAndNotTheSlots) {

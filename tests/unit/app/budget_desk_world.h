@@ -62,7 +62,8 @@ class DeskWorld : public Clock {
               measured.costs = {{"nop", symbols::SiteKind::kEmulated, kEntryNs}, {"return", std::nullopt, kReturnNs}};
               return measured;
             },
-        .cpu_ns = [this](pid_t pid) { return cpu_ns[pid]; }};
+        .cpu_ns = [this](pid_t pid) { return cpu_ns[pid]; },
+        .sessions = sessions};
   }
 
   // Calls that came back at once, of a slot.
@@ -80,6 +81,7 @@ class DeskWorld : public Clock {
   }
 
   policy::Policy policy;
+  bool sessions = false;
   std::int64_t now_ns = 1000 * kNsPerSecond;
   std::map<pid_t, std::int64_t> cpu_ns;
   std::map<std::uint32_t, rg_function_counters> counters;

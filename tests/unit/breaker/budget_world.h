@@ -17,6 +17,7 @@ struct WorldFunction {
   double cost_share = 0;  // of the CPU time of the targets, while it is probed
   double error_ratio = 0;
   double calls_per_second = 1000;
+  double returns_part = 0;        // of cost_share, what a sample lessens; 0: cannot be sampled
   bool judged_elsewhere = false;  // a switch judges its errors
 };
 
@@ -43,12 +44,17 @@ class BudgetWorld {
         continue;
       }
       const double calls = function.calls_per_second * seconds;
+      const double seen = return_share(level_of(name));
+      const double cost_ns = function.cost_share * cpus * seconds * kNsPerSecond;
+      const double returns_ns = cost_ns * function.returns_part * seen;
       group.functions.push_back(
           {.key = name,
            .name = name,
-           .cost_ns = static_cast<std::int64_t>(function.cost_share * cpus * seconds * kNsPerSecond),
-           .returns = static_cast<std::uint64_t>(calls),
-           .errors = static_cast<std::uint64_t>(calls * function.error_ratio),
+           .cost_ns = static_cast<std::int64_t>(cost_ns * (1 - function.returns_part) + returns_ns),
+           .returns_ns = static_cast<std::int64_t>(returns_ns),
+           .can_sample = function.returns_part > 0,
+           .returns = static_cast<std::uint64_t>(calls * seen),
+           .errors = static_cast<std::uint64_t>(calls * seen * function.error_ratio),
            .exempt_for_errors = !function.judged_elsewhere});
       handling.hits += static_cast<std::uint64_t>(2 * calls);
       spent_ns += static_cast<double>(group.functions.back().cost_ns);
@@ -78,6 +84,11 @@ class BudgetWorld {
     const auto& known = governor_.groups().at("shop").functions();
     const auto found = known.find(name);
     return found == known.end() || found->second.state != GroupBudget::State::kExempt;
+  }
+  std::uint8_t level_of(const std::string& name) const {
+    const auto& known = governor_.groups().at("shop").functions();
+    const auto found = known.find(name);
+    return found == known.end() ? kSeesAll : found->second.level;
   }
   Governor& governor() { return governor_; }
   std::int64_t now_ns() const { return now_.monotonic_ns; }

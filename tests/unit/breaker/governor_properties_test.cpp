@@ -40,6 +40,14 @@ void check(const BudgetStep& step, std::map<std::string, const BudgetStep*>& las
   const bool was_exempt = before != nullptr && before->kind == Kind::kExempt;
   const bool was_on_trial = before != nullptr && before->kind == Kind::kTry;
   switch (step.kind) {
+    case Kind::kSample:
+      ASSERT_FALSE(was_exempt);
+      ASSERT_FALSE(was_on_trial) << "it is judged as it is";
+      ASSERT_LT(step.return_share, before == nullptr ? 1 : before->return_share + 1e-9);
+      break;
+    case Kind::kSampleMore:
+      ASSERT_TRUE(before != nullptr && !was_exempt && !was_on_trial);
+      break;
     case Kind::kExempt: {
       ASSERT_FALSE(was_exempt) << "exempt already";
       ASSERT_FALSE(step.evidence.empty());
@@ -70,7 +78,8 @@ Course run(std::uint64_t seed) {
   world.cpus = 0.1 + 4 * unit(random);
   const std::uint64_t functions = 1 + random() % 8;
   for (std::uint64_t i = 0; i < functions; ++i) {
-    world.functions["f" + std::to_string(i)] = {.cost_share = 0.02 * unit(random)};
+    world.functions["f" + std::to_string(i)] = {.cost_share = 0.02 * unit(random),
+                                                .returns_part = random() % 2 == 0 ? 0 : 0.66};
   }
   double debt_ns = 0;
   for (int i = 0; i < kSteps; ++i) {
@@ -82,7 +91,8 @@ Course run(std::uint64_t seed) {
     const double allowed_ns = course.budget * (world.cpu_ns - cpu_before);
     course.credit_ns = course.budget * world.cpus * static_cast<double>(GroupBudget::kCreditNs);
     debt_ns = std::max(0.0, debt_ns + world.spent_ns - spent_before - allowed_ns);
-    const bool shed = std::ranges::any_of(steps, [](const BudgetStep& step) { return step.kind == Kind::kExempt; });
+    const bool shed = std::ranges::any_of(
+        steps, [](const BudgetStep& step) { return step.kind == Kind::kExempt || step.kind == Kind::kSample; });
     course.overspent_ns = std::max(course.overspent_ns, shed ? 0 : debt_ns);
     debt_ns = shed ? 0 : debt_ns;
   }

@@ -154,6 +154,78 @@ TEST(Governor, AnotherBudgetBringsEverythingBack) {
   EXPECT_TRUE(world.run(60).empty());
 }
 
+TEST(Governor, SamplesBeforeItExempts) {
+  BudgetWorld world(0.01);
+  world.functions = {{"warm", {.cost_share = 0.013, .returns_part = 0.66}}, {"cold", {.cost_share = 0.001}}};
+  const auto steps = world.run(60);
+  ASSERT_EQ(kinds(steps), std::vector{Kind::kSample});
+  EXPECT_EQ(steps[0].key, "warm");
+  EXPECT_DOUBLE_EQ(steps[0].return_share, 0.25);
+  EXPECT_EQ(steps[0].reason,
+            "its probe took 1.3 % of the CPU time of shop, all probes took 1.4 % of a budget of 1 %; the return of one "
+            "call in 4 is seen");
+  EXPECT_TRUE(world.probed("warm"));
+  EXPECT_TRUE(world.run(600).empty()) << "it fits, and more returns would not";
+}
+
+TEST(Governor, ExemptsWhatEntriesAloneMakeTooDear) {
+  BudgetWorld world(0.01);
+  world.functions = {{"hot", {.cost_share = 0.6, .returns_part = 0.66}},
+                     {"warm", {.cost_share = 0.006, .returns_part = 0.66}}};
+  const auto steps = world.step();
+  ASSERT_EQ(kinds(steps), std::vector{Kind::kExempt});
+  EXPECT_EQ(steps[0].key, "hot");
+  EXPECT_EQ(world.level_of("warm"), kSeesAll) << "without the hot one it fits as it is";
+}
+
+TEST(Governor, SeesMoreAgainWhenItsTimeIsOverAndItWouldFit) {
+  BudgetWorld world(0.01);
+  world.functions = {{"warm", {.cost_share = 0.023, .returns_part = 0.7}}};
+  EXPECT_EQ(kinds(world.run(10)), std::vector{Kind::kSample});
+  EXPECT_EQ(world.level_of("warm"), kSeesLeast);
+  const std::int64_t since_ns = world.now_ns();
+  world.functions["warm"].cost_share = 0.004;
+  auto steps = world.run(200);
+  ASSERT_EQ(kinds(steps), std::vector{Kind::kSampleMore});
+  EXPECT_GT(world.now_ns() - since_ns, 53 * kNsPerSecond);
+  EXPECT_DOUBLE_EQ(steps[0].return_share, 0.25);
+  steps = world.run(200);
+  ASSERT_EQ(kinds(steps), std::vector{Kind::kSampleMore});
+  EXPECT_DOUBLE_EQ(steps[0].return_share, 1);
+  EXPECT_TRUE(world.run(600).empty());
+}
+
+TEST(Governor, WhatWasExemptComesBackWithFewReturns) {
+  BudgetWorld world(0.01);
+  world.functions = {{"hot", {.cost_share = 0.6, .returns_part = 0.66}}};
+  ASSERT_EQ(kinds(world.step()), std::vector{Kind::kExempt});
+  world.functions["hot"].cost_share = 0.016;
+  ASSERT_EQ(kinds(world.run(100)), std::vector{Kind::kTry});
+  EXPECT_EQ(world.level_of("hot"), kSeesLeast);
+  ASSERT_EQ(kinds(world.run(11)), std::vector{Kind::kRestore}) << "all of its returns would be too dear";
+  EXPECT_EQ(world.level_of("hot"), kSeesLeast);
+  const auto steps = world.run(600);
+  ASSERT_EQ(kinds(steps), std::vector{Kind::kSampleMore});
+  EXPECT_DOUBLE_EQ(steps[0].return_share, 0.25);
+  EXPECT_TRUE(world.run(600).empty());
+}
+
+TEST(Governor, WaitsLongerForMoreReturnsEachTimeTheyWereTooDear) {
+  BudgetWorld world(0.01);
+  world.functions = {{"waves", {.cost_share = 0.015, .returns_part = 0.66}}};
+  std::vector<std::int64_t> sampled_ns;
+  for (int i = 0; i < 3; ++i) {
+    world.functions["waves"].cost_share = 0.015;
+    ASSERT_EQ(kinds(world.run(20)), std::vector{Kind::kSample});
+    const std::int64_t since_ns = world.now_ns();
+    world.functions["waves"].cost_share = 0.004;
+    ASSERT_EQ(kinds(world.run(1000)), std::vector{Kind::kSampleMore});
+    sampled_ns.push_back(world.now_ns() - since_ns);
+  }
+  EXPECT_GT(sampled_ns[1], 3 * sampled_ns[0] / 2);
+  EXPECT_GT(sampled_ns[2], 3 * sampled_ns[1] / 2);
+}
+
 TEST(Governor, FuseOpensWhereHitsTakeTooLong) {
   BudgetWorld world(0.01);
   world.functions = {{"recommend", {.cost_share = 0.001}}, {"pay", {.cost_share = 0.001}}};

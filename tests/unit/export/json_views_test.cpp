@@ -66,7 +66,8 @@ TEST(JsonViews, FunctionCarriesItsRatiosAndItsProbe) {
 TEST(JsonViews, BudgetsAndExemptionsAreTold) {
   const json status = status_json(sample_snapshot())["budget"];
   EXPECT_EQ(status["guards"][0]["cost_seconds"], 2.5);
-  EXPECT_EQ(status["guards"][0]["steps"], (json{{"exempt", 1}, {"try", 0}, {"restore", 0}}));
+  EXPECT_EQ(status["guards"][0]["steps"],
+            (json{{"sample", 0}, {"sample_more", 0}, {"exempt", 1}, {"try", 0}, {"restore", 0}}));
   EXPECT_EQ(status["fuse"]["open"], false);
   EXPECT_EQ(status["fuse"]["next_change"], nullptr);
   const json exemption = functions_json(sample_snapshot())["exemptions"][0];

@@ -88,7 +88,7 @@ BudgetView sample_budget() {
   guard.cost_ns = 2'500'000'000;
   guard.cpu_ns = 600'000'000'000;
   guard.hits = 1'000'000;
-  guard.steps[0] = 1;
+  guard.steps.at(static_cast<std::size_t>(breaker::BudgetStep::Kind::kExempt)) = 1;
   BudgetView budget;
   budget.calibrated = true;
   budget.guards = {guard};
