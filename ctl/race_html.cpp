@@ -181,6 +181,9 @@ std::string race_report_html(const Doc& document) {
   for (std::size_t i = 0; i < findings.size(); ++i) {
     html += finding_html(findings[i], i + 1);
   }
+  for (const Doc& deadlock : document.list("deadlocks")) {
+    html += "<h2>Deadlock</h2><pre>" + escaped(measured_finding_text(deadlock, Style{})) + "</pre>\n";
+  }
   html += locks_html(document);
   const Doc cost = document.at("cost");
   const Doc coverage = document.at("coverage");

@@ -14,6 +14,8 @@ constexpr std::int64_t kReadPeriodNs = 200 * kNsPerMs;
 constexpr std::int64_t kLocksTurnNs = kNsPerSecond;
 constexpr std::int64_t kLocksRestNs = 9 * kNsPerSecond;
 constexpr std::size_t kLocksReported = 20;
+// Who is deadlocked sleeps: threads are looked at by what /proc says, 40 us each, also while locks are not watched.
+constexpr std::int64_t kThreadsPeriodNs = 5 * kNsPerSecond;
 
 policy::Policy contention_of(pid_t pid) {
   policy::Policy policy;
@@ -67,7 +69,20 @@ Result<void> Recording::step() {
   if (auto stepped = races_->step(); !stepped) {
     return stepped;
   }
-  return prober_ ? step_locks(clock_.monotonic_ns()) : Result<void>{};
+  if (!prober_) {
+    return {};
+  }
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  return step_locks(now_ns).and_then([&] { return look_for_deadlocks(now_ns); });
+}
+
+Result<void> Recording::look_for_deadlocks(std::int64_t now_ns) {
+  if (now_ns >= next_threads_ns_) {
+    next_threads_ns_ = now_ns + kThreadsPeriodNs;
+    observer_->seek_waits(pid_);
+  }
+  const auto found = observer_->look_for_deadlocks(prober_->attachment(), now_ns, clock_.realtime_ns());
+  return found ? Result<void>{} : fail(found.error());
 }
 
 Result<void> Recording::step_locks(std::int64_t now_ns) {
@@ -144,6 +159,10 @@ exporting::RaceReport Recording::report() const {
   }
   if (observer_) {
     report.locks = observer_->locks().figures(kLocksReported);
+    report.deadlocks = observer_->findings();
+    for (detect::Finding& deadlock : report.deadlocks) {
+      deadlock.guard.clear();  // there is no policy
+    }
   }
   return report;
 }

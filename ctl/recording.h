@@ -33,6 +33,7 @@ class Recording {
   [[nodiscard]] Result<void> step_locks(std::int64_t now_ns);
   [[nodiscard]] Result<void> turn_locks(std::int64_t now_ns);
   [[nodiscard]] Result<void> read_locks(std::int64_t now_ns);
+  [[nodiscard]] Result<void> look_for_deadlocks(std::int64_t now_ns);
 
   pid_t pid_;
   const Clock& clock_;
@@ -42,6 +43,7 @@ class Recording {
   std::unique_ptr<app::Observer> observer_;
   std::string locks_note_;
   std::int64_t next_read_ns_ = 0;
+  std::int64_t next_threads_ns_ = 0;
   bool locks_have_turn_ = true;
   std::int64_t locks_since_ns_ = 0;    // begin of this turn, or of this rest
   std::int64_t locks_watched_ns_ = 0;  // in turns that are over

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A deadlock's threads, below the sentence that tells it: who waits where.
+// A finding that is no data race: one sentence, and of a deadlock its threads below that, who waits where.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -31,9 +31,7 @@ void add_stack(std::string& text, const Doc& stack, const Style& style) {
   }
 }
 
-}  // namespace
-
-std::string deadlock_threads_text(const Doc& finding, const Style& style) {
+std::string threads_text(const Doc& finding, const Style& style) {
   std::string text;
   const std::vector<Doc> threads = finding.list("threads");
   for (std::size_t i = 0; i < std::min(threads.size(), kThreadsShown); ++i) {
@@ -48,6 +46,16 @@ std::string deadlock_threads_text(const Doc& finding, const Style& style) {
     text += fmt::format("  and {} more\n", threads.size() - kThreadsShown);
   }
   return text;
+}
+
+}  // namespace
+
+std::string measured_finding_text(const Doc& finding, const Style& style) {
+  const std::string guard = finding.text("guard");
+  return style.paint(fmt::format("{} ({}) {}{}", measured_name(finding.text("kind")), finding.text("verdict"),
+                                 finding.text("subject"), guard.empty() ? "" : " in " + guard),
+                     Tone::kBold) +
+         "\n" + wrap(finding.text("text"), style.width, 2) + threads_text(finding, style);
 }
 
 }  // namespace raceguard::ctl

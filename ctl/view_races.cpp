@@ -124,6 +124,9 @@ std::string race_report_text(const Doc& document, const Style& style) {
     text = fmt::format("no data race was found in {} ({:.0f})\n\n", process.text("comm", process.text("exe")),
                        process.number("pid"));
   }
+  for (const Doc& deadlock : document.list("deadlocks")) {
+    text += measured_finding_text(deadlock, style) + "\n";
+  }
   text += style.paint("contended locks", Tone::kBold) + "\n" + locks_text(document, style) + "\n";
   text +=
       coverage_text(document.at("coverage")) + sampled_text(document.at("sampled")) + cost_text(document.at("cost"));

@@ -155,11 +155,8 @@ std::string findings_text(const Doc& document, const Style& style) {
           "\n\n";
       continue;
     }
-    text += style.paint(fmt::format("{} ({}) {} in {}", measured_name(kind), finding.text("verdict"),
-                                    finding.text("subject"), finding.text("guard")),
-                        Tone::kBold);
-    text += fmt::format("\n{}{}  seen {}, last {}, first {}\n", wrap(finding.text("text"), style.width, 2),
-                        deadlock_threads_text(finding, style), plural(finding.number("count"), "time"),
+    text += measured_finding_text(finding, style);
+    text += fmt::format("  seen {}, last {}, first {}\n", plural(finding.number("count"), "time"),
                         age_of(document, finding, "last_seen"), age_of(document, finding, "first_seen"));
   }
   if (text.empty()) {

@@ -21,8 +21,8 @@ namespace raceguard::ctl {
 // One file without references to others. Reads source files that the findings name, where they are here.
 [[nodiscard]] std::string race_report_html(const Doc& document);
 [[nodiscard]] std::string race_text(const Doc& finding, const Style& style);
-// The threads of a deadlock, with their stacks.
-[[nodiscard]] std::string deadlock_threads_text(const Doc& finding, const Style& style);
+// A finding that is no data race; of a deadlock its threads too, with their stacks.
+[[nodiscard]] std::string measured_finding_text(const Doc& finding, const Style& style);
 // What findings --suppress did.
 [[nodiscard]] std::string suppressed_text(const Doc& document, const Style& style);
 // What force, release and reload answered.

@@ -39,6 +39,8 @@ class Observer {
   // The tick's findings; those that are new, for the log.
   std::vector<detect::Finding> judge(std::int64_t now_ns, std::int64_t realtime_ns);
 
+  // Looks for waits of a process that began while nobody watched its locks: also where they are watched in turns.
+  void seek_waits(pid_t pid) { deadlocks_.add_process(pid); }
   // The same for deadlocks: threads of the targets that wait for each other.
   [[nodiscard]] Result<std::vector<detect::Finding>> look_for_deadlocks(const kernel::Attachment& attachment,
                                                                         std::int64_t now_ns, std::int64_t realtime_ns);

@@ -224,7 +224,11 @@ json race_report_json(const RaceReport& report) {
                    {"judged", judged_json(report.judged)},
                    {"drops", drops_json(report.drops)},
                    {"notes", report.notes},
-                   {"locks", locks.at("locks")}};
+                   {"locks", locks.at("locks")},
+                   {"deadlocks", json::array()}};
+  for (const detect::Finding& deadlock : report.deadlocks) {
+    document["deadlocks"].push_back(finding_json(deadlock));
+  }
   std::uint64_t suppressed = 0;
   for (const detect::RaceFinding& finding : report.findings) {
     if (finding.suppressed) {

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "daemon/detect/finding.h"
 #include "daemon/detect/race_book.h"
 #include "daemon/detect/race_cost.h"
 #include "daemon/detect/race_finding.h"
@@ -32,6 +33,7 @@ struct RaceReport {
   std::vector<std::uint64_t> drops;  // by enum rg_drop_reason
   std::vector<std::string> notes;
   std::vector<detect::LockFigures> locks;
+  std::vector<detect::Finding> deadlocks;
 };
 
 [[nodiscard]] nlohmann::json race_finding_json(const detect::RaceFinding& finding);
