@@ -7,6 +7,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/raise.bpf.h"
 #include "raceguard/abi/bpf.h"
 
 /* What was lost, per CPU. Key: enum rg_drop_reason. Written by all programs, read by the daemon. */
@@ -33,21 +34,6 @@ static __always_inline void rg_drop(rg_u32 reason)
 static __always_inline void rg_drop_update(int error, rg_u32 full)
 {
 	rg_drop(error == -RG_E2BIG ? full : RG_DROP_MAP_BUSY);
-}
-
-/* Raises *maximum to value. The compare-and-swap is repeated a few times only: the loser of more races than that
- * leaves a maximum that others have just raised. */
-static __always_inline void rg_raise(rg_u64 *maximum, rg_u64 value)
-{
-	rg_u64 seen;
-	int i;
-
-#pragma unroll
-	for (i = 0; i < 3; i++) {
-		seen = *(volatile rg_u64 *)maximum;
-		if (seen >= value || __sync_val_compare_and_swap(maximum, seen, value) == seen)
-			return;
-	}
 }
 
 #endif

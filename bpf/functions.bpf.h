@@ -4,6 +4,7 @@
 #ifndef RACEGUARD_FUNCTIONS_BPF_H
 #define RACEGUARD_FUNCTIONS_BPF_H
 
+#include "bpf/argument.bpf.h"
 #include "bpf/drop.bpf.h"
 #include "bpf/error_test.h"
 #include "bpf/kernel_types.bpf.h"
@@ -48,36 +49,6 @@ static __always_inline int rg_remember_call(const struct rg_call_key *key)
 	if (error)
 		rg_drop_update(error, RG_DROP_CALLS_FULL);
 	return !error;
-}
-
-/* clang makes one load of several registers, at a chosen offset; the verifier wants a constant one. */
-#define RG_REGISTER(ctx, name) ({                                                                           \
-	rg_u64 value;                                                                                        \
-	asm volatile("%0 = *(u64 *)(%1 + %2)"                                                                \
-		     : "=r"(value)                                                                           \
-		     : "r"(ctx), "i"(__builtin_offsetof(struct pt_regs, name)));                             \
-	value;                                                                                               \
-})
-
-/* The caller's argument; the plan takes no site where it is not in its register any more. */
-static __always_inline rg_u64 rg_argument(const struct pt_regs *ctx, rg_u8 number)
-{
-	switch (number) {
-	case 1:
-		return RG_REGISTER(ctx, di);
-	case 2:
-		return RG_REGISTER(ctx, si);
-	case 3:
-		return RG_REGISTER(ctx, dx);
-	case 4:
-		return RG_REGISTER(ctx, cx);
-	case 5:
-		return RG_REGISTER(ctx, r8);
-	case 6:
-		return RG_REGISTER(ctx, r9);
-	default:
-		return 0;
-	}
 }
 
 /* Which objects are used, and by more than one thread? An object that comes again costs a lookup. */

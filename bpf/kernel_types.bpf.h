@@ -32,6 +32,7 @@ struct signal_struct { /* shared by the threads of a process */
 struct task_struct {
 	int pid;
 	int tgid;
+	int on_cpu; /* absent in a kernel for one CPU */
 	struct signal_struct *signal;
 	char comm[16];
 };

@@ -49,7 +49,8 @@ void add_argument(CLI::App& command, const Argument& argument, Slot& slot) {
     option = command.add_option(spelling, slot.one, help);  // not a vector: that would eat the next positional too
   }
   option->type_name(argument.allowed.empty() ? upper(slot.name) : std::string());
-  option->required(argument.arity != Arity::kOption && argument.arity != Arity::kRepeat);
+  option->required(argument.arity != Arity::kOption && argument.arity != Arity::kRepeat &&
+                   argument.arity != Arity::kMaybe);
   if (!argument.allowed.empty()) {
     option->check(CLI::IsMember(words(argument.allowed)));
   }

@@ -13,6 +13,7 @@ namespace raceguard::ctl {
 enum class Arity {
   kNone,    // not there
   kOne,     // a positional argument
+  kMaybe,   // one that may be missing
   kMany,    // one or more of them
   kOption,  // --name VALUE
   kNeeded,  // --name VALUE, must be given
@@ -27,7 +28,7 @@ struct Argument {
   std::string_view allowed;  // "open closed": one of these words; empty: any
 };
 
-inline constexpr std::size_t kMostArguments = 8;
+inline constexpr std::size_t kMostArguments = 10;
 
 struct Command {
   std::string_view name;
@@ -45,6 +46,7 @@ int run_verify(const Invocation& invocation);
 int run_sites(const Invocation& invocation);
 int run_check(const Invocation& invocation);
 int run_record(const Invocation& invocation);
+int run_intercept(const Invocation& invocation);
 int run_features(const Invocation& invocation);
 int run_doctor(const Invocation& invocation);
 int run_top(const Invocation& invocation);
@@ -96,6 +98,24 @@ inline constexpr std::array kCommands = {
              Argument{"--budget", Arity::kOption, "share of one CPU that it may take (default 1%)", {}},
              Argument{"--suppressions", Arity::kOption, "file in ThreadSanitizer's format", {}},
              Argument{"--until-proven", Arity::kFlag, "end at the first proven race", {}}}},
+    Command{
+        "intercept",
+        "keep functions of a running process from overlapping for a while; needs no daemon",
+        run_intercept,
+        {Argument{
+             "finding", Arity::kMaybe, "id of a proven data race in the daemon's findings, in place of -p and -f", {}},
+         Argument{"-p,--pid", Arity::kOption, "the process", {}},
+         Argument{"-f,--function", Arity::kRepeat, "NAME[=read|=write][@KEY], separated by commas: put,get=read", {}},
+         Argument{"--key",
+                  Arity::kOption,
+                  "calls with the same one are kept apart: none (default), arg1, arg1+0x18, global:NAME",
+                  {}},
+         Argument{
+             "--dry-run", Arity::kFlag, "keep nothing apart; count calls, their time, and those that would wait", {}},
+         Argument{"--enforce", Arity::kFlag, "with a finding: do it; without it and --dry-run it is proposed only", {}},
+         Argument{"--for", Arity::kOption, "how long (default 30s)", {}},
+         Argument{"--wait", Arity::kOption, "the longest wait of a call (default 500us, at most 5ms)", {}},
+         Argument{"--budget", Arity::kOption, "share of the process's CPU time that it may take (default 10%)", {}}}},
     Command{"check",
             "check policy files, and what they select among the running processes",
             run_check,

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "ctl/intercept_proposal.h"
 #include "ctl/view_parts.h"
 #include "ctl/views.h"
 
@@ -118,7 +119,12 @@ std::string race_report_text(const Doc& document, const Style& style) {
   const Doc process = document.at("process");
   std::string text;
   for (const Doc& finding : document.list("findings")) {
-    text += race_text(finding, style) + "\n";
+    text += race_text(finding, style);
+    const std::string command = intercept_command(finding, fmt::format("{:.0f}", process.number("pid")));
+    if (finding.text("verdict") == "proven" && finding.list("sites").size() == 2 && !command.empty()) {
+      text += wrap("until it is fixed: " + command, style.width, 2);
+    }
+    text += "\n";
   }
   if (text.empty()) {
     text = fmt::format("no data race was found in {} ({:.0f})\n\n", process.text("comm", process.text("exe")),

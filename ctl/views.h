@@ -23,6 +23,8 @@ namespace raceguard::ctl {
 [[nodiscard]] std::string race_text(const Doc& finding, const Style& style);
 // A finding that is no data race; of a deadlock its threads too, with their stacks.
 [[nodiscard]] std::string measured_finding_text(const Doc& finding, const Style& style);
+// The report of `intercept`.
+[[nodiscard]] std::string interception_text(const Doc& document, const Style& style);
 // What findings --suppress did.
 [[nodiscard]] std::string suppressed_text(const Doc& document, const Style& style);
 // What force, release and reload answered.

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 
+#include "daemon/symbols/access.h"
 #include "daemon/symbols/elf_file.h"
 #include "daemon/symbols/entry_block.h"
 
@@ -28,6 +30,25 @@ std::uint8_t count_intact(unsigned written, std::span<const std::uint8_t> regist
     ++count;
   }
   return count;
+}
+
+// Of memory that other threads may use: not the stack by its own pointer, nor what is the thread's own.
+bool accesses_shared_memory(const ElfFile& file, const Instruction& instruction) {
+  constexpr std::int8_t kStackPointer = 7;  // DWARF's number of rsp
+  const Bytes code = file.read_code(instruction.address, instruction.length);
+  const auto decoded = decode_access(code, instruction.address);
+  return !decoded || std::ranges::any_of(decoded->accesses, [](const MemoryAccess& access) {
+    return !access.where.thread_local_segment && (access.where.base != kStackPointer || access.where.index != -1);
+  });
+}
+
+// A probe on the first access itself still comes before it.
+void keep_up_to_first_access(const ElfFile& file, EntryBlock& block) {
+  const auto first = std::ranges::find_if(
+      block.instructions, [&](const Instruction& instruction) { return accesses_shared_memory(file, instruction); });
+  if (first != block.instructions.end()) {
+    block.instructions.erase(first + 1, block.instructions.end());
+  }
 }
 
 std::vector<Site> list_candidates(const ElfFile& file, const Symbol& function, const EntryBlock& block) {
@@ -118,7 +139,11 @@ Result<SiteChoice> choose_site(const ElfFile& file, const Symbol& function, cons
   }
   SiteChoice choice;
   choice.symbol = function;
-  choice.candidates = list_candidates(file, function, read_entry_block(file, function, options.kernel));
+  EntryBlock block = read_entry_block(file, function, options.kernel);
+  if (options.before_accesses) {
+    keep_up_to_first_access(file, block);
+  }
+  choice.candidates = list_candidates(file, function, block);
   if (choice.candidates.empty()) {
     return fail(ErrorCode::kSymbolNoSite,
                 fmt::format("cannot decode any instruction of {} at {:#x} in {}", function.demangled, function.address,

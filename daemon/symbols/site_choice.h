@@ -19,6 +19,8 @@ struct SiteOptions {
   bool need_return_probe = false;
   // So many leading arguments must still be in their registers, 0..6 (Go: 0..9).
   std::uint8_t arguments_needed = 1;
+  // Nothing but the stack may have been accessed before: for a probe that has to come before the function's work.
+  bool before_accesses = false;
   KernelTreatment kernel;
 };
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "raceguard/abi/bpf.h"
+#include "raceguard/abi/intercept.h"
 #include "raceguard/abi/race.h"
 
 namespace raceguard::test {
@@ -44,6 +45,8 @@ TEST(Abi, SharedStructsHaveTheSameSizeOnBothSides) {
                     {RG_SHARED(rg_watch), RG_SHARED(rg_candidate_lock), RG_SHARED(rg_hold), RG_SHARED(rg_watch_figures),
                      RG_SHARED(rg_access_site_key), RG_SHARED(rg_access_site), RG_SHARED(rg_access_pair_key),
                      RG_SHARED(rg_record_access), RG_SHARED(rg_record_sample), RG_SHARED(rg_sample_figures)});
+  expect_same_sizes(RG_INTERCEPT_OBJECT, {RG_SHARED(rg_section), RG_SHARED(rg_slot), RG_SHARED(rg_frame),
+                                          RG_SHARED(rg_thread), RG_SHARED(rg_section_figures)});
 }
 
 }  // namespace

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/intercept_sections.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "daemon/symbols/elf_file.h"
+#include "daemon/symbols/function_exits.h"
+#include "daemon/symbols/inlined_copies.h"
+#include "daemon/symbols/site_choice.h"
+#include "daemon/symbols/variable.h"
+#include "daemon/targets/process_reader.h"
+
+namespace raceguard::app {
+namespace {
+
+constexpr std::uint64_t kMostDebugBytes = 64U << 20U;
+
+struct Binary {
+  targets::MappedBinary mapped;
+  symbols::ElfFile file;
+};
+
+class Finder {
+ public:
+  Finder(const InterceptRequest& request, InterceptSections& found) : request_(request), found_(found) {}
+
+  Result<void> open(const std::vector<targets::MappedBinary>& mapped, const std::string& root) {
+    for (const targets::MappedBinary& each : mapped) {
+      const bool known = std::ranges::any_of(binaries_, [&](const Binary& one) {
+        return std::pair(one.mapped.device, one.mapped.inode) == std::pair(each.device, each.inode);
+      });
+      if (known || each.host_path.empty()) {
+        continue;
+      }
+      auto file = symbols::ElfFile::open(each.host_path, root);
+      if (file) {
+        binaries_.push_back({each, std::move(*file)});
+      } else if (binaries_.empty()) {
+        return fail(std::move(file).error());
+      }
+    }
+    if (binaries_.empty()) {
+      return fail(ErrorCode::kTargetUnreadable, fmt::format("pid {} maps no binary that can be opened", request_.pid),
+                  "Run as root, in the host's mount namespace");
+    }
+    look_for_unwinding();
+    return {};
+  }
+
+  Result<void> add(std::size_t index) {
+    const RequestedFunction& wanted = request_.functions[index];
+    Error first(ErrorCode::kInternal, "no binary");
+    for (Binary& binary : binaries_) {
+      auto symbols = binary.file.find_functions(wanted.name);
+      if (symbols) {
+        return add_all(index, binary, *symbols);
+      }
+      if (&binary == &binaries_.front()) {
+        first = std::move(symbols).error();
+      }
+    }
+    const auto copies = symbols::inlined_copies(binaries_.front().file, wanted.name, kMostDebugBytes);
+    return copies.count == 0 ? fail(std::move(first)) : fail(inlined(wanted.name, copies));
+  }
+
+ private:
+  [[nodiscard]] static Error inlined(const std::string& name, const symbols::InlinedCopies& copies) {
+    return Error(
+        ErrorCode::kSymbolNoSite,
+        fmt::format("cannot intercept {}: the compiler put its code into its callers, {} times", name, copies.count),
+        copies.into.empty() ? "Name a function that calls it"
+                            : fmt::format("Name a function that it is in: {}", fmt::join(copies.into, ", ")));
+  }
+
+  // Whoever has an unwinder may throw; one that is stripped and linked statically has it without a name.
+  void look_for_unwinding() {
+    may_unwind_ = std::ranges::any_of(binaries_, [](const Binary& binary) {
+      return binary.file.find_functions("_Unwind_RaiseException").has_value();
+    });
+    may_unwind_ = may_unwind_ || (binaries_.size() == 1 && !binaries_.front().file.find_functions("*").has_value());
+    for (const Binary& binary : binaries_) {
+      const auto symbols = binary.file.find_functions("__cxa_begin_catch");
+      if (symbols && binary.file.read_code(symbols->front().address, 1).size() == 1) {
+        found_.catches.push_back({.binary = id_of(binary),
+                                  .host_path = binary.mapped.host_path,
+                                  .file_offset = symbols->front().file_offset});
+      }
+    }
+  }
+
+  [[nodiscard]] static plan::BinaryId id_of(const Binary& binary) {
+    return {.device = binary.file.device(), .inode = binary.file.inode(), .build_id = binary.file.build_id()};
+  }
+
+  Result<void> add_all(std::size_t index, Binary& binary, const std::vector<symbols::Symbol>& symbols) {
+    const RequestedFunction& wanted = request_.functions[index];
+    if (found_.functions.size() + symbols.size() > RG_SECTIONS_MAX) {
+      return fail(ErrorCode::kPlanLimit,
+                  fmt::format("{} matches {} functions in {}, and {} can be intercepted at once", wanted.name,
+                              symbols.size(), binary.mapped.path, RG_SECTIONS_MAX),
+                  "Name fewer of them");
+    }
+    for (const symbols::Symbol& symbol : symbols) {
+      auto function = place(wanted, binary, symbol);
+      if (!function) {
+        return fail(std::move(function).error());
+      }
+      found_.functions.push_back(std::move(*function));
+      found_.requested.push_back(index);
+    }
+    const auto copies = symbols::inlined_copies(binary.file, wanted.name, kMostDebugBytes);
+    if (copies.count > 0) {
+      found_.notes.push_back(
+          fmt::format("{} is also inlined into its callers {} times ({}): those calls are not intercepted", wanted.name,
+                      copies.count, fmt::join(copies.into, ", ")));
+    }
+    return {};
+  }
+
+  Result<kernel::InterceptedFunction> place(const RequestedFunction& wanted, Binary& binary,
+                                            const symbols::Symbol& symbol) {
+    kernel::InterceptedFunction function{
+        .binary = id_of(binary), .host_path = binary.mapped.host_path, .symbol = symbol};
+    function.exit_way = may_unwind_ ? kernel::ExitWay::kExits : kernel::ExitWay::kReturnProbe;
+    const symbols::SiteOptions options{
+        .need_return_probe = true, .arguments_needed = wanted.key.argument, .before_accesses = true, .kernel = {}};
+    auto choice = symbols::choose_site(binary.file, symbol, options);
+    if (!choice) {
+      return fail(std::move(choice).error());
+    }
+    auto site = symbols::chosen_site(*choice, binary.file);
+    if (!site) {
+      return fail(std::move(site).error());
+    }
+    function.site = std::move(*site);
+    if (function.site.kind == symbols::SiteKind::kSingleStepped) {
+      found_.notes.push_back(fmt::format(
+          "{} has no cheap place for its entry probe ({}): each call steps over an exception with the slot taken",
+          symbol.demangled, function.site.instruction));
+    }
+    if (may_unwind_) {
+      auto exits = symbols::find_exits(binary.file, symbol);
+      if (!exits) {
+        return fail(std::move(exits).error());
+      }
+      function.exits = std::move(*exits);
+    }
+    function.section.cfa_offset = function.site.cfa_offset;
+    function.section.is_reader = wanted.is_reader ? 1 : 0;
+    if (auto keyed = set_key(wanted.key, binary, function.section); !keyed) {
+      return fail(std::move(keyed).error());
+    }
+    return function;
+  }
+
+  static Result<void> set_key(const InterceptKey& key, const Binary& binary, rg_section& section) {
+    section.key = key.kind;
+    section.argument = key.argument;
+    section.offset = key.offset;
+    section.bytes = key.bytes;
+    if (key.kind != RG_KEY_GLOBAL) {
+      return {};
+    }
+    const auto index = symbols::VariableIndex::build(binary.file, kMostDebugBytes);
+    if (!index) {
+      return fail(index.error());
+    }
+    const auto variable = index->find(key.global);
+    if (!variable) {
+      return fail(variable.error());
+    }
+    const auto bias = binary.file.load_bias(binary.mapped.start, binary.mapped.file_offset);
+    const bool is_word = variable->size == 1 || variable->size == 2 || variable->size == 4 || variable->size == 8;
+    if (!is_word || !bias || variable->kind == symbols::VariableKind::kThreadLocal) {
+      return fail(ErrorCode::kUsage,
+                  fmt::format("{} ({} bytes{}) is no key: calls are told apart by a value of 1, 2, 4 or 8 bytes",
+                              variable->name, variable->size, variable->type.empty() ? "" : ", " + variable->type),
+                  "Name a number or a pointer, or a member that is one");
+    }
+    section.offset = variable->address + *bias;
+    section.bytes = static_cast<rg_u32>(variable->size);
+    return {};
+  }
+
+  const InterceptRequest& request_;
+  InterceptSections& found_;
+  std::vector<Binary> binaries_;
+  bool may_unwind_ = false;
+};
+
+}  // namespace
+
+Result<InterceptSections> find_sections(const InterceptRequest& request) {
+  const targets::ProcessReader processes("/proc");
+  const auto facts = processes.read_facts(request.pid);
+  if (!facts) {
+    return fail(facts.error());
+  }
+  const auto binaries = processes.read_binaries(facts->id);
+  if (!binaries) {
+    return fail(binaries.error());
+  }
+  InterceptSections found;
+  found.process = facts->id;
+  found.exe = facts->exe;
+  Finder finder(request, found);
+  if (auto opened = finder.open(*binaries, fmt::format("/proc/{}/root", request.pid)); !opened) {
+    return fail(std::move(opened).error());
+  }
+  for (std::size_t i = 0; i < request.functions.size(); ++i) {
+    if (auto added = finder.add(i); !added) {
+      return fail(std::move(added).error());
+    }
+  }
+  return found;
+}
+
+}  // namespace raceguard::app

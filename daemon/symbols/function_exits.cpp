@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/symbols/function_exits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <span>
+
+#include "daemon/symbols/elf_file.h"
+#include "daemon/symbols/instruction.h"
+#include "daemon/symbols/symbol_table.h"
+
+namespace raceguard::symbols {
+namespace {
+
+constexpr std::uint64_t kLargestPart = 1U << 20U;
+constexpr std::size_t kTableReach = 6;  // instructions before an indirect jump in which a switch loads its table
+
+struct Part {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+class ExitScan {
+ public:
+  ExitScan(const ElfFile& file, const Symbol& function) : file_(file), function_(function) {
+    parts_.push_back({function.address, file.function_end(function)});
+    for (const Symbol& part : file.find_named(function.name + ".cold", SymbolClass::kFunction)) {
+      parts_.push_back({part.address, file.function_end(part)});
+    }
+  }
+
+  Result<std::vector<FunctionExit>> run() {
+    for (const Part& part : parts_) {
+      if (auto scanned = scan(part); !scanned) {
+        return fail(std::move(scanned).error());
+      }
+    }
+    return std::move(exits_);
+  }
+
+ private:
+  Result<void> scan(const Part& part) {
+    const Bytes code = file_.read_code(part.begin, std::min(part.end - part.begin, kLargestPart));
+    std::deque<std::string> before;
+    for (std::size_t at = 0; at < code.size();) {
+      const auto instruction = decode(std::span(code).subspan(at), part.begin + at, false, {});
+      if (!instruction) {
+        return refuse(part.begin + at, "no instruction can be decoded there");
+      }
+      if (auto taken = take(*instruction, before); !taken) {
+        return taken;
+      }
+      before.push_back(instruction->text);
+      if (before.size() > kTableReach) {
+        before.pop_front();
+      }
+      at += instruction->length;
+    }
+    return {};
+  }
+
+  Result<void> take(const Instruction& instruction, const std::deque<std::string>& before) {
+    if (instruction.flow == Flow::kConditional && leaves(instruction)) {
+      return refuse(
+          instruction.address,
+          fmt::format("'{}' leaves it for another function, or does not: a probe cannot tell which", instruction.text));
+    }
+    const bool is_exit = instruction.flow == Flow::kReturn ||
+                         (instruction.flow == Flow::kJump && leaves(instruction)) ||
+                         (instruction.flow == Flow::kIndirectJump && !is_switch(instruction, before));
+    if (!is_exit) {
+      return {};
+    }
+    if (instruction.kind == SiteKind::kRefused) {
+      return refuse(instruction.address, fmt::format("the kernel refuses a probe on '{}'", instruction.text));
+    }
+    exits_.push_back({.address = instruction.address,
+                      .file_offset = file_.offset_of(instruction.address).value_or(0),
+                      .instruction = instruction.text,
+                      .kind = instruction.kind});
+    return {};
+  }
+
+  bool leaves(const Instruction& instruction) const {
+    return !instruction.target || std::ranges::none_of(parts_, [&](const Part& part) {
+      return *instruction.target >= part.begin && *instruction.target < part.end;
+    });
+  }
+
+  // gcc and clang: movsxd of the table's entry and add of its base, or `jmp [table+reg*8]`, or with -fcf-protection
+  // `notrack jmp`.
+  static bool is_switch(const Instruction& instruction, const std::deque<std::string>& before) {
+    return instruction.text.find("notrack") != std::string::npos || instruction.text.find("*8") != std::string::npos ||
+           std::ranges::any_of(before, [](const std::string& text) { return text.find("movsxd") == 0; });
+  }
+
+  tl::unexpected<Error> refuse(std::uint64_t address, const std::string& why) const {
+    return fail(ErrorCode::kSymbolNoSite,
+                fmt::format("cannot see every exit of {} in {}: at +{:#x} {}", function_.demangled, file_.path(),
+                            address - function_.address, why),
+                "Name its caller, or a function that it calls.");
+  }
+
+  const ElfFile& file_;
+  const Symbol& function_;
+  std::vector<Part> parts_;
+  std::vector<FunctionExit> exits_;
+};
+
+}  // namespace
+
+Result<std::vector<FunctionExit>> find_exits(const ElfFile& file, const Symbol& function) {
+  return ExitScan(file, function).run();
+}
+
+}  // namespace raceguard::symbols

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// A section that is left in every other way than by its return. Commands on standard input, an answer to each; "work"
+// says how many of its updates got lost.
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <csetjmp>
+#include <csignal>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "rounds.h"
+
+static volatile long counter;
+static volatile long handled;
+static thread_local std::jmp_buf landing;
+
+enum class Way { kReturn, kThrow, kJump, kEndThread, kKillSelf, kSignal, kFork, kExec, kSleep };
+
+REAL void section(Way way) {
+  const long value = counter;
+  dawdle(5);
+  switch (way) {
+    case Way::kReturn:
+      break;
+    case Way::kThrow:
+      throw std::runtime_error("left");
+    case Way::kJump:
+      std::longjmp(landing, 1);
+    case Way::kEndThread:
+      syscall(SYS_exit, 0);
+      break;
+    case Way::kKillSelf:
+      raise(SIGKILL);
+      break;
+    case Way::kSignal:
+      raise(SIGUSR1);
+      break;
+    case Way::kFork:
+      if (const pid_t child = fork(); child == 0) {
+        section(Way::kReturn);
+        _exit(7);
+      } else {
+        int status = 0;
+        waitpid(child, &status, 0);
+        if (WEXITSTATUS(status) != 7) {
+          abort();
+        }
+      }
+      break;
+    case Way::kExec:
+      execl("/proc/self/exe", "ends", "again", nullptr);
+      break;
+    case Way::kSleep:
+      usleep(20000);
+      break;
+  }
+  counter = value + 1;
+}
+
+extern "C" void on_signal(int) {
+  section(Way::kReturn);
+  handled = handled + 1;
+}
+
+static void leave_by(Way way) {
+  if (way == Way::kThrow) {
+    try {
+      section(way);
+    } catch (const std::runtime_error&) {
+    }
+  } else if (way == Way::kJump) {
+    if (setjmp(landing) == 0) {
+      section(way);
+    }
+  } else {
+    section(way);
+  }
+}
+
+static Way way_of(const std::string& word) {
+  static const char* const kWords[] = {"return", "throw", "jump", "end", "kill", "signal", "fork", "exec", "sleep"};
+  for (int i = 0; i < 9; i++) {
+    if (word == kWords[i]) {
+      return static_cast<Way>(i);
+    }
+  }
+  abort();
+}
+
+static void* in_thread(void* way) {
+  leave_by(*static_cast<Way*>(way));
+  return nullptr;
+}
+
+static void add(long, long rounds) {
+  for (long i = 0; i < rounds; i++) {
+    section(Way::kReturn);
+  }
+}
+
+int main(int argc, char**) {
+  std::signal(SIGUSR1, on_signal);
+  printf(argc > 1 ? "again\n" : "ready\n");
+  fflush(stdout);
+  char line[64];
+  while (fgets(line, sizeof(line), stdin) != nullptr) {
+    line[strcspn(line, "\n")] = 0;
+    if (strcmp(line, "work") == 0) {
+      counter = 0;
+      run_threads(2, 5000, add);
+      printf("wrong %ld of 10000\n", 10000 - counter);
+    } else {
+      Way way = way_of(line);
+      pthread_t thread;
+      if (pthread_create(&thread, nullptr, in_thread, &way) != 0) {
+        abort();
+      }
+      pthread_join(thread, nullptr);
+      printf("left %s, handled %ld\n", line, handled);
+    }
+    fflush(stdout);
+  }
+}

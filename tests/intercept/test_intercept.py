@@ -1,0 +1,246 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Races that are closed while the program runs: counted before, during and after in one process."""
+import json
+import pathlib
+import re
+import subprocess
+import unittest
+
+from intercepting import BIN, Crashed, Interception, Worker, await_that, function
+
+
+class Intercept(unittest.TestCase):
+    def start(self, name):
+        return self.enterContext(Worker(name))
+
+    def intercept(self, worker, functions, *options):
+        return self.enterContext(Interception(worker.pid, functions, *options))
+
+    def closed(self, name, functions, rounds, *options):
+        """Wrong without; with it no more than calls went on without their slot, and hardly any on a machine that lets both
+        threads run; wrong again without."""
+        worker = self.start(name)
+        self.until_wrong(worker, rounds)
+        for _ in range(8):
+            interception = self.intercept(worker, functions, *options)
+            during, _ = worker.wrong(2, rounds)
+            report = interception.end()
+            self.assertGreater(report["taken"], 0)
+            if report["fail_open"] == 0:
+                self.assertEqual(during, 0, report)
+            if report["waits"] > 0 and during * 20 < self.usual:
+                break
+        else:
+            self.fail(f"as wrong with it: {during} ({self.usual} without), {report}")
+        self.until_wrong(worker, rounds)
+        return during, report
+
+    def until_wrong(self, worker, rounds):
+        for _ in range(500):
+            wrong, _ = worker.wrong(2, rounds)
+            if wrong > 50:
+                self.usual = wrong
+                return
+        self.fail("the program did not go wrong by itself")
+
+    def test_lost_updates(self):
+        _, report = self.closed("lost_updates", "deposit", 20000)
+        figures = function(report, "deposit")
+        self.assertEqual(figures["calls"], 40000)
+        self.assertEqual(figures["taken"] + sum(figures["fail_open"].values()), 40000)
+        self.assertEqual(figures["given_back"]["return"], figures["taken"])
+
+    def test_lost_updates_by_object(self):
+        self.closed("lost_updates", "deposit", 20000, "--key", "arg1")
+
+    def test_lost_updates_by_member(self):
+        self.closed("lost_updates", "deposit@arg1+0:4", 20000)
+
+    def test_torn_reads(self):
+        self.closed("torn_reads", "set_range,range_is_whole=read", 20000)
+
+    def test_use_after_free(self):
+        self.closed("use_after_free", "replace_config,use_config=read", 20000)
+
+    def test_double_init(self):
+        wrong, report = self.closed("double_init", "get_instance", 4000)
+        # Each instance too many had a maker that went on without the slot.
+        self.assertLessEqual(wrong, report["fail_open"], report)
+
+    def test_memcached_127(self):
+        self.closed("memcached_127", "process_arithmetic_command", 4096, "--key", "arg1")
+
+    def test_apache_25520(self):
+        self.closed("apache_25520", "ap_buffered_log_writer@arg2", 50000)
+
+    def test_dry_run_only_counts(self):
+        worker = self.start("lost_updates")
+        interception = self.intercept(worker, "deposit", "--dry-run")
+        wrong = sum(worker.wrong(2, 20000)[0] for _ in range(10))
+        report = interception.end()
+        self.assertTrue(report["dry_run"])
+        self.assertEqual(report["waits"], 0)
+        self.assertGreater(function(report, "deposit")["fail_open"]["would_wait"], 0)
+        self.assertGreater(wrong, 0)
+
+    def test_order_is_not_helped(self):
+        worker = self.start("order")
+        interception = self.intercept(worker, "prepare,is_prepared=read")
+        wrong, _ = worker.wrong(2, 20000)
+        report = interception.end()
+        self.assertGreater(report["taken"], 20000)
+        self.assertGreater(wrong, 0)
+
+    def test_map_crashes_without_only(self):
+        crashes = 0
+        for _ in range(5):
+            try:
+                self.start("check_then_act").wrong(2, 100000)
+            except Crashed:
+                crashes += 1
+        self.assertGreater(crashes, 0)
+        worker = self.start("check_then_act")
+        interception = self.intercept(worker, "add_session,remove_session")
+        try:
+            worker.wrong(2, 50000)
+        except Crashed:
+            # A call that went on without its slot is what may still break the map; without one, nothing may.
+            self.assertGreater(interception.report()["fail_open"], 0)
+
+
+class Ends(unittest.TestCase):
+    """A section that is left otherwise than by its return leaves nothing behind."""
+
+    def setUp(self):
+        self.worker = self.enterContext(Worker("ends"))
+        self.interception = self.enterContext(Interception(self.worker.pid, "section"))
+
+    def left_by(self, way, given_back):
+        for _ in range(20):
+            self.worker.ask(way)
+        self.works()
+        report = self.interception.end()
+        figures = function(report, "section")
+        self.assertGreaterEqual(figures["given_back"][given_back], 15, report)
+        self.assertEqual(sum(figures["given_back"].values()) - 2 * figures["given_back"]["lease"],
+                         figures["taken"] - 2 * figures["given_back"]["lease"], report)
+
+    def works(self):
+        answer = self.worker.ask("work")
+        self.assertTrue(answer.startswith("wrong "), answer)
+
+    def test_exception(self):
+        self.left_by("throw", "unwound")
+
+    def test_longjmp(self):
+        # Each jump is the last thing that its thread does in the section: its end gives the slot back.
+        self.left_by("jump", "exit")
+
+    def test_end_of_the_thread(self):
+        self.left_by("end", "exit")
+
+    def test_signal_handler_comes_in_again(self):
+        for _ in range(20):
+            answer = self.worker.ask("signal")
+        self.assertIn("handled 20", answer)
+        report = self.interception.end()
+        self.assertEqual(function(report, "section")["reentered"], 20, report)
+
+    def test_fork_is_another_process(self):
+        for _ in range(10):
+            self.assertTrue(self.worker.ask("fork").startswith("left fork"))
+        report = self.interception.end()
+        self.assertEqual(function(report, "section")["foreign_calls"], 10, report)
+
+    def test_kill_inside(self):
+        with self.assertRaises(Crashed):
+            self.worker.ask("kill")
+        report = self.interception.report()
+        self.assertEqual(report["ended"], "the process ended")
+        self.assertEqual(function(report, "section")["given_back"]["exit"], 1, report)
+
+    def test_exec_ends_it(self):
+        self.assertEqual(self.worker.ask("exec"), "again")
+        report = self.interception.report()
+        self.assertIn("exec", report["ended"])
+        self.works()
+
+    def test_killed_tool_leaves_nothing(self):
+        programs = self.own_programs()
+        self.assertGreaterEqual(len(programs), 2)
+        self.interception.kill()
+        self.leaves_nothing(programs)
+
+    def test_ended_tool_leaves_nothing(self):
+        programs = self.own_programs()
+        self.assertLessEqual(programs, self.all_programs())
+        self.works()
+        self.interception.end()
+        self.leaves_nothing(programs)
+
+    def leaves_nothing(self, programs):
+        await_that("the programs are gone", lambda: not programs & self.all_programs())
+        self.worker.ask("throw")
+        self.works()
+
+    def own_programs(self):
+        """Ids of the BPF programs that the tool has descriptors of."""
+        found = set()
+        for info in pathlib.Path(f"/proc/{self.interception.process.pid}/fdinfo").iterdir():
+            found |= {int(number) for number in re.findall(r"^prog_id:\s*(\d+)", info.read_text(), re.MULTILINE)}
+        return found
+
+    @staticmethod
+    def all_programs():
+        shown = subprocess.run(["/usr/sbin/bpftool", "-j", "prog", "show"], capture_output=True, text=True, check=True)
+        return {each["id"] for each in json.loads(shown.stdout)}
+
+
+class Budget(unittest.TestCase):
+    def test_is_withdrawn_where_it_costs_too_much(self):
+        worker = self.enterContext(Worker("lost_updates"))
+        interception = self.enterContext(Interception(worker.pid, "deposit", "--budget", "1%"))
+        await_that("withdrawn", lambda: worker.wrong(2, 20000) and interception.process.poll() is not None, 30)
+        report = interception.report()
+        self.assertTrue(report["withdrawn"], report)
+        self.assertIn("withdrawn: it took", report["ended"])
+        self.assertEqual(interception.process.returncode, 1)
+
+
+class Messages(unittest.TestCase):
+    """What a user may get wrong."""
+
+    def fails(self, *arguments, pid=None):
+        worker = None if pid else self.enterContext(Worker("lost_updates"))
+        done = subprocess.run([BIN / "raceguardctl", "intercept", "-p", str(pid or worker.pid), "--for", "1s", *arguments],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertTrue(done.stderr.startswith("raceguardctl: RG-"), done.stderr)
+        return done.stderr
+
+    def test_no_such_process(self):
+        self.assertIn("RG-T101", self.fails("-f", "deposit", pid=2**22 + 1))
+
+    def test_unknown_function_names_the_nearest(self):
+        text = self.fails("-f", "depositt")
+        self.assertIn("RG-S102", text)
+        self.assertIn("deposit", text.replace("depositt", ""))
+
+    def test_inlined_function(self):
+        text = self.fails("-f", "serve")
+        self.assertIn("RG-S104", text)
+        self.assertIn("Name a function that it is in: ", text)
+
+    def test_wrong_key(self):
+        self.assertIn("RG-C101", self.fails("-f", "deposit", "--key", "arg9"))
+        self.assertIn("RG-C101", self.fails("-f", "deposit", "--key", "global:accounts"))
+        self.assertIn("RG-S102", self.fails("-f", "deposit", "--key", "global:acounts"))
+
+    def test_wrong_usage(self):
+        for arguments in (["--wait", "6ms", "-f", "deposit"], [], ["-f", "=read"]):
+            self.assertIn("RG-C101", self.fails(*arguments))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
