@@ -142,8 +142,14 @@ class Finder {
           "{} has no cheap place for its entry probe ({}): each call steps over an exception with the slot taken",
           symbol.demangled, function.site.instruction));
     }
+    auto exits = symbols::find_exits(binary.file, symbol);
+    if (exits && exits->empty()) {
+      return fail(ErrorCode::kSymbolNoSite,
+                  fmt::format("cannot intercept {} in {}: it never returns, so it would never give its slot back",
+                              symbol.demangled, binary.mapped.path),
+                  "Name a function that it calls");
+    }
     if (may_unwind_) {
-      auto exits = symbols::find_exits(binary.file, symbol);
       if (!exits) {
         return fail(std::move(exits).error());
       }

@@ -104,6 +104,29 @@ policies:
         self.assertEqual(daemon.end(), 0)
         self.verify(daemon.evidence)
 
+    def test_a_proven_race_is_intercepted_by_its_finding(self):
+        racer = self.start_racer("accounts")
+        objects = """objects:
+        - function: deposit
+          members: [balance]"""
+        functions = """    budget: 100%
+    functions:
+      - name: deposit
+        symbol: deposit
+"""
+        daemon = self.start_daemon(self.policy(racer.path, objects, functions))
+        race = self.await_that("the race is proven", lambda: self.races(daemon), 90, daemon)[0]
+        proposal = subprocess.run([BIN / "raceguardctl", "--run-directory", daemon.run_directory, "intercept", race["id"]],
+                                  capture_output=True, text=True, check=False)
+        self.assertEqual(proposal.returncode, 0, proposal.stderr)
+        self.assertIn("\n  deposit\n", proposal.stdout)
+        measured = daemon.ctl("intercept", race["id"], "--dry-run", "--for", "1s")
+        self.assertGreater(measured["calls"], 100, measured)
+        self.assertEqual(measured["waits"], 0)
+        closed = daemon.ctl("intercept", race["id"], "--enforce", "--for", "2s", "--budget", "100%")
+        self.assertGreater(closed["taken"], 100, closed)
+        self.assertEqual([each["name"] for each in closed["functions"]], ["deposit"])
+
     def test_kill_9_leaves_no_watchpoint(self):
         racer = self.start_racer("racy/counter.O2-g")
         daemon = self.start_daemon(self.policy(racer.path, "variables: [counter]"))

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 BUILD = pathlib.Path(os.environ.get("RG_BINARY_DIR", pathlib.Path(__file__).resolve().parents[2] / "build"))
@@ -26,7 +27,8 @@ class Worker:
     """A program that does a piece of work for each line it is given. It runs from a copy of its own: probes are those of
     a file, and tests run beside each other. Synced, because a uprobe on a file not yet on the disk makes ext4 warn."""
 
-    def __init__(self, name):
+    def __init__(self, name, patience=60):
+        self.patience = patience
         self.folder = tempfile.TemporaryDirectory()
         self.path = pathlib.Path(self.folder.name) / name
         shutil.copy(PROGRAMS / name, self.path)
@@ -44,13 +46,16 @@ class Worker:
         self.end()
 
     def ask(self, line):
-        """The program's answer; Crashed with the signal if it has none."""
+        """The program's answer; Crashed with the signal if it has none. A broken one may not end: it is killed."""
+        watchdog = threading.Timer(self.patience * SLOWNESS, self.process.kill)
+        watchdog.start()
         try:
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             pass
         answer = self.process.stdout.readline()
+        watchdog.cancel()
         if not answer:
             raise Crashed(signal.Signals(-self.process.wait()).name)
         return answer.strip()

@@ -11,8 +11,8 @@ from intercepting import BIN, Crashed, Interception, Worker, await_that, functio
 
 
 class Intercept(unittest.TestCase):
-    def start(self, name):
-        return self.enterContext(Worker(name))
+    def start(self, name, patience=60):
+        return self.enterContext(Worker(name, patience))
 
     def intercept(self, worker, functions, *options):
         return self.enterContext(Interception(worker.pid, functions, *options))
@@ -96,7 +96,7 @@ class Intercept(unittest.TestCase):
         crashes = 0
         for _ in range(5):
             try:
-                self.start("check_then_act").wrong(2, 100000)
+                self.start("check_then_act", 3).wrong(2, 100000)
             except Crashed:
                 crashes += 1
         self.assertGreater(crashes, 0)
