@@ -135,6 +135,15 @@ bool GuardPlan::search(const policy::FunctionGuard& function, const PlanFile& fi
     return true;
   }
   const auto& matching = file.facts->find_functions(function.symbol_glob);
+  if (matching && function.may_throw && file.facts->may_see_exceptions()) {
+    omit("function " + function.symbol_glob,
+         Error(ErrorCode::kSymbolMayThrow,
+               fmt::format("{} ({}) is a C++ or Rust program: an exception that passed through the function while its "
+                           "return is probed would end the process",
+                           file.binary.path, file.process),
+               "If none passes through it, say may_throw: false in the policy"));
+    return true;
+  }
   if (matching) {
     for (const FoundFunction& found : *matching) {
       if (!is_marker(file, found.symbol)) {

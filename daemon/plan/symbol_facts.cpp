@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "daemon/symbols/exceptions.h"
 #include "daemon/symbols/site_choice.h"
 #include "daemon/symbols/switch_markers.h"
 
@@ -38,6 +39,7 @@ Result<std::unique_ptr<SymbolFacts>> SymbolFacts::read(FilePlace place, const sy
   std::unique_ptr<SymbolFacts> facts(new SymbolFacts(std::move(place), kernel));
   facts->build_id_ = file->build_id();
   facts->is_go_ = file->is_go();
+  facts->may_see_exceptions_ = symbols::may_see_exceptions(*file);
   facts->file_ = std::move(*file);
   return facts;
 }

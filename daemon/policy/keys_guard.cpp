@@ -158,6 +158,12 @@ constexpr std::array kFunctionKeys = {
         .help = "Which calls failed. Without it none does.",
         .mapping = &kErrorMapping,
         .child = [](void* object) -> void* { return &static_cast<FunctionGuard*>(object)->error.emplace(); }},
+    Key{.name = "may_throw",
+        .kind = Kind::kFlag,
+        .help = "Whether a C++ exception or a Rust panic may pass through a call. One that passes a return probe ends "
+                "the process, so a function of a C++ or Rust program is probed only if this says false.",
+        .fallback = "true",
+        .store = store<&FunctionGuard::may_throw>},
 };
 constexpr Mapping kFunctionMapping{"an entry of functions", kFunctionKeys, check_function};
 

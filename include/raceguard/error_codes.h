@@ -28,6 +28,7 @@ namespace raceguard {
   X(kSymbolGoProgram, "RG-S103", "function return in a Go program is refused")           \
   X(kSymbolNoSite, "RG-S104", "function has no instruction that can be probed")          \
   X(kSymbolNotElf, "RG-S105", "not an x86-64 ELF file")                                  \
+  X(kSymbolMayThrow, "RG-S106", "exceptions may pass through the function")              \
   X(kPlanConflict, "RG-L101", "plan has conflicting entries")                            \
   X(kPlanLimit, "RG-L102", "plan exceeds a limit")                                       \
   X(kKernelOpen, "RG-A101", "BPF object cannot be opened")                               \

@@ -230,6 +230,7 @@ policies:
     functions:
       - name: work
         symbol: guarded_work
+        may_throw: false
         slow: 1s
 """
 

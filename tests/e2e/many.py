@@ -37,7 +37,7 @@ policies:
 """
     if functions:
         symbol = "*many::step<*>(unsigned int)" if functions == FUNCTIONS else "*many::step<7ul>(unsigned int)"
-        text += f'    functions:\n      - name: step\n        symbol: "{symbol}"\n        slow: 1s\n'
+        text += f'    functions:\n      - name: step\n        symbol: "{symbol}"\n        may_throw: false\n        slow: 1s\n'
     return text
 
 

@@ -83,7 +83,7 @@ class Survival(EndToEnd):
         checkout, daemon = self.guarded_checkout(settings={"heartbeat": "300ms"})
         daemon.force("recommendations", "open")
         few = daemon.policy_file.read_text()
-        many = few.replace("    switches:", '      - name: all\n        symbol: "*"\n    switches:', 1)
+        many = few.replace("    switches:", '      - name: all\n        symbol: "*"\n        may_throw: false\n    switches:', 1)
         self.reload(daemon, many)
         self.assertGreater(daemon.status()["counts"]["probes"], 40)
         self.assertNotIn(" error ", daemon.text(), "each of them can be probed")

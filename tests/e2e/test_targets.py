@@ -52,6 +52,18 @@ class Targets(EndToEnd):
         shell.stdin.close()
         self.await_that("it is a target now", lambda: daemon.targets()[shell.pid]["functions_probed"] >= 1, 10, daemon)
 
+    def test_function_that_may_throw_is_not_probed(self):
+        """An exception that passes a return probe ends the process, so C++ functions need the policy's word."""
+        path = self.lifecycle_path()
+        policy = lifecycle_policy(path)
+        self.assertIn("may_throw: false", policy)
+        holder = self.start_lifecycle("locks", 1)
+        daemon = self.start_daemon(policy.replace("        may_throw: false\n", ""))
+        (omission,) = self.await_that("it is told", lambda: daemon.status()["omissions"], 10, daemon)
+        self.assertIn("RG-S106", omission["reason"])
+        self.assertIn("may_throw: false", omission["reason"])
+        self.assertEqual(daemon.targets()[holder.pid]["functions_probed"], 0)
+
     def test_200_short_lived_targets(self):
         daemon = self.start_daemon(lifecycle_policy(self.lifecycle_path()))
         holder = self.start_lifecycle("locks", 1)

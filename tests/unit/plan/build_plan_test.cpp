@@ -134,6 +134,19 @@ TEST_F(BuildPlan, GoProgramAndFunctionWithoutSiteAreOmitted) {
   EXPECT_EQ(plan.omissions[1].code, ErrorCode::kSymbolNoSite);
 }
 
+TEST_F(BuildPlan, FunctionsThatExceptionsMayPassNeedThePolicysWord) {
+  policy_.guards = {guard("guard0", {function("f")})};
+  source_.binaries[7] = {.functions = {"f"}, .exceptions = true};
+  targets_ = {target(10, 0, {mapped(7, "/bin/app")})};
+  const ProbePlan refused = build();
+  EXPECT_THAT(refused.functions, IsEmpty());
+  ASSERT_THAT(refused.omissions, SizeIs(1));
+  EXPECT_EQ(refused.omissions[0].code, ErrorCode::kSymbolMayThrow);
+  EXPECT_THAT(refused.omissions[0].reason, HasSubstr("may_throw: false"));
+  policy_.guards[0].functions[0].may_throw = false;
+  EXPECT_THAT(names(build()), ElementsAre("f"));
+}
+
 TEST_F(BuildPlan, IdsStayAndAreReusedLate) {
   limits_.max_functions = 4;
   policy_.guards = {guard("guard0", {function("a"), function("b")})};

@@ -18,6 +18,7 @@ struct FakeBinary {
   bool go = false;
   std::vector<std::string> functions;
   std::vector<std::string> without_site;
+  bool exceptions = false;
   std::uint8_t intact_arguments = 6;  // at each site
   std::vector<std::string> switches;
 };
@@ -31,6 +32,7 @@ class FakeFacts final : public BinaryFacts {
   }
   [[nodiscard]] const std::string& build_id() const override { return binary_.build_id; }
   [[nodiscard]] bool is_go() const override { return binary_.go; }
+  [[nodiscard]] bool may_see_exceptions() const override { return binary_.exceptions; }
   [[nodiscard]] const Result<std::vector<FoundFunction>>& find_functions(const std::string& glob) override {
     std::vector<FoundFunction> found;
     std::uint64_t address = 0x1000;

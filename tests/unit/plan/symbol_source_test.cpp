@@ -48,7 +48,7 @@ class RealPlan : public ::testing::Test {
                     const std::string& switch_name = {}) {
     policy::Policy policy;
     policy.guards.emplace_back().name = "guard";
-    policy.guards[0].functions.push_back({.name = glob, .symbol_glob = glob, .binary = binary});
+    policy.guards[0].functions.push_back({.name = glob, .symbol_glob = glob, .binary = binary, .may_throw = false});
     if (!switch_name.empty()) {
       policy.guards[0].switches.emplace_back().name = switch_name;
     }
