@@ -12,6 +12,7 @@ namespace raceguard::ctl {
 [[nodiscard]] std::string status_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string targets_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string locks_text(const Doc& document, const Style& style);
+[[nodiscard]] std::string lock_advice_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string functions_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string switches_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string findings_text(const Doc& document, const Style& style);

@@ -21,7 +21,12 @@
 	X(RG_DROP_SITES_FULL, "sites_full", "an access's figures: the map of access sites is full")              \
 	X(RG_DROP_PAIRS_FULL, "pairs_full", "the count of a pair of accesses: the map of pairs is full")         \
 	X(RG_DROP_VALUE_FAULT, "value_fault", "a watched value: reading it from the process failed")             \
-	X(RG_DROP_PROGRAM_MISSED, "program_missed", "a hit: the kernel does not nest a program on one CPU (it counts that itself)")
+	X(RG_DROP_PROGRAM_MISSED, "program_missed", "a hit: the kernel does not nest a program on one CPU (it counts that itself)") \
+	X(RG_DROP_BURST_THREADS_FULL, "burst_threads_full", "a thread's locks: the map of a burst's threads is full") \
+	X(RG_DROP_BURST_LOCKS_FULL, "burst_locks_full", "a lock's figures: the map of a burst's locks is full")  \
+	X(RG_DROP_BURST_SITES_FULL, "burst_sites_full", "who took a lock: the map of a burst's sites is full")   \
+	X(RG_DROP_BURST_ORDERS_FULL, "burst_orders_full", "the order of two locks: the map of a burst's orders is full") \
+	X(RG_DROP_HELD_FULL, "held_full", "a lock: its thread holds more at once than are kept")
 
 enum rg_drop_reason {
 #define RG_DROP_ENUM(name, label, help) name,

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// What bursts found out about locks, as JSON (docs/schema/lock-report.schema.json).
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "daemon/detect/lock_report.h"
+
+namespace raceguard::exporting {
+
+[[nodiscard]] nlohmann::json lock_report_json(const detect::LockReport& report);
+
+}  // namespace raceguard::exporting
