@@ -68,7 +68,7 @@ TEST(Leftovers, NothingStaysWhenTheAttachmentIsGone) {
     EXPECT_EQ(mounts(), mounts_before);
     ids = own_ids();
     EXPECT_GE(ids.programs.size(), 8U);
-    EXPECT_GE(ids.links.size(), 9U);
+    EXPECT_GE(ids.links.size(), 8U);  // the function's is one where the kernel has sessions, else two
   }
   EXPECT_EQ(open_descriptors(), descriptors_before);
   EXPECT_EQ(mounts(), mounts_before);

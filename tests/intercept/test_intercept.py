@@ -87,7 +87,11 @@ class Intercept(unittest.TestCase):
     def test_order_is_not_helped(self):
         worker = self.start("order")
         interception = self.intercept(worker, "prepare,is_prepared=read")
-        wrong, _ = worker.wrong(2, 20000)
+        wrong = 0
+        for _ in range(20):  # who comes first is chance: some runs are right from beginning to end
+            wrong += worker.wrong(2, 20000)[0]
+            if wrong:
+                break
         report = interception.end()
         self.assertGreater(report["taken"], 20000)
         self.assertGreater(wrong, 0)
