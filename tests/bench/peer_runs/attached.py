@@ -5,6 +5,7 @@ import contextlib
 import pathlib
 import re
 import signal
+import subprocess
 
 from harness import Daemon, Program, await_that
 
@@ -105,15 +106,22 @@ def libc_of(pid):
     return next(line.split()[-1] for line in maps if line.endswith("/libc.so.6"))
 
 
+PATIENCE_SECONDS = 20
+
+
 @contextlib.contextmanager
 def interrupted(program):
-    """Ends it as a user does, by Ctrl-C, so that it prints what it gathered."""
+    """Ends it as a user does, by Ctrl-C, so that it prints what it gathered; by force if it is too busy to."""
     try:
         yield program
     finally:
         if program.alive():
             program.send(signal.SIGINT)
-        program.wait(60)
+        try:
+            program.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            program.process.kill()
+            program.wait()
 
 
 @contextlib.contextmanager
@@ -124,8 +132,14 @@ def bpftrace(script, map_name, _name, pid, scratch):
         await_that("bpftrace is attached", lambda: "\nattached" in program.text() or not program.alive(), 60, program.text)
         if not program.alive():
             raise RuntimeError(f"bpftrace ended: {program.text()}")
-        yield Tool(program, lambda: plural(len(set(re.findall(rf"^@{map_name}\[(\d+)", program.text(), re.M))), "lock")
-                   + " by address, taken or waited for")
+        yield Tool(program, lambda: bpftrace_found(program, map_name))
+
+
+def bpftrace_found(program, map_name):
+    if program.process.returncode < 0:
+        return f"nothing within {PATIENCE_SECONDS} s of Ctrl-C"
+    locks = set(re.findall(rf"^@{map_name}\[(\d+)", program.text(), re.M))
+    return plural(len(locks), "lock") + " by address, taken or waited for"
 
 
 @contextlib.contextmanager
