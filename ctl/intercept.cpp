@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // intercept: functions of a running process kept from overlapping for a while, without a daemon.
-#include <unistd.h>
-
-#include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,6 +9,7 @@
 #include "ctl/commands.h"
 #include "ctl/daemon_client.h"
 #include "ctl/intercept_proposal.h"
+#include "ctl/standalone.h"
 #include "ctl/views.h"
 #include "daemon/export/interception_view.h"
 #include "daemon/interception.h"
@@ -23,19 +20,13 @@ namespace {
 constexpr std::int64_t kStepNs = 100 * kNsPerMs;
 constexpr std::int64_t kProgressPeriodNs = kNsPerSecond;
 
-volatile std::sig_atomic_t ended_by_user = 0;
-
 struct InterceptOptions {
   app::InterceptRequest request;
   std::int64_t duration_ns = 30 * kNsPerSecond;
 };
 
-Result<std::int64_t> duration_ns(const std::string& text) {
-  return parse_duration(text).map([](double seconds) { return static_cast<std::int64_t>(seconds * 1e9); });
-}
-
 Result<std::int64_t> wait_ns(const std::string& text) {
-  const auto ns = duration_ns(text);
+  const auto ns = parse_duration_ns(text);
   if (ns && (*ns < kNsPerUs || *ns > static_cast<std::int64_t>(RG_WAIT_MAX_NS))) {
     return fail(ErrorCode::kUsage, fmt::format("--wait {} is out of range", text), "Give 1us to 5ms");
   }
@@ -64,11 +55,11 @@ Result<void> add_functions(const Invocation& invocation, app::InterceptRequest& 
 // The process and its functions: named, or those of a finding.
 Result<void> set_subject(const Invocation& invocation, app::InterceptRequest& request) {
   if (!invocation.given("finding")) {
-    const auto pid = parse_number("--pid", invocation.value("p"), 1, std::numeric_limits<int>::max());
+    const auto pid = pid_of(invocation);
     if (!pid) {
       return fail(pid.error());
     }
-    request.pid = static_cast<pid_t>(*pid);
+    request.pid = *pid;
     return add_functions(invocation, request);
   }
   if (invocation.given("p") || invocation.given("f")) {
@@ -86,12 +77,8 @@ Result<void> set_subject(const Invocation& invocation, app::InterceptRequest& re
 }
 
 Result<void> set_limits(const Invocation& invocation, InterceptOptions& options) {
-  if (invocation.given("for")) {
-    const auto ns = duration_ns(invocation.value("for"));
-    if (!ns) {
-      return fail(ns.error());
-    }
-    options.duration_ns = *ns;
+  if (auto taken = take_duration(invocation, "for", options.duration_ns); !taken) {
+    return taken;
   }
   if (invocation.given("wait")) {
     const auto ns = wait_ns(invocation.value("wait"));
@@ -100,14 +87,7 @@ Result<void> set_limits(const Invocation& invocation, InterceptOptions& options)
     }
     options.request.wait_ns = *ns;
   }
-  if (invocation.given("budget")) {
-    const auto share = parse_share(invocation.value("budget"));
-    if (!share) {
-      return fail(share.error());
-    }
-    options.request.budget = *share;
-  }
-  return {};
+  return take_share(invocation, "budget", options.request.budget);
 }
 
 Result<InterceptOptions> options_of(const Invocation& invocation) {
@@ -125,58 +105,36 @@ Result<InterceptOptions> options_of(const Invocation& invocation) {
   return options;
 }
 
-// One line on stderr: written over on a terminal; elsewhere only that it has begun, for who waits for that.
-class Progress {
- public:
-  Progress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-  ~Progress() { clear(); }
+void show_progress(ProgressLine& line, const detect::Interception& figures, std::int64_t left_ns) {
+  const detect::InterceptionSums sums = detect::sums_of(figures);
+  line.show(fmt::format("{} left: {} calls kept apart, {} waited, {} went on without; cost {} of its CPU time",
+                        duration(static_cast<double>(left_ns) * 1e-9), count(static_cast<double>(sums.taken)),
+                        count(static_cast<double>(sums.waits)), count(static_cast<double>(sums.opened)),
+                        percent(detect::cost_share(sums.cost_ns, figures.target_cpu_ns))));
+}
 
-  void begin(const detect::Interception& figures) const {
-    if (!terminal_) {
-      fmt::print(stderr, "intercepting {} of pid {}\n",
-                 plural(static_cast<double>(figures.functions.size()), "function"), figures.pid);
-    }
-  }
-  void show(const detect::Interception& figures, std::int64_t left_ns) {
-    if (!terminal_) {
-      return;
-    }
-    const detect::InterceptionSums sums = detect::sums_of(figures);
-    fmt::print(stderr, "\r\033[K{} left: {} calls kept apart, {} waited, {} went on without; cost {} of its CPU time",
-               duration(static_cast<double>(left_ns) * 1e-9), count(static_cast<double>(sums.taken)),
-               count(static_cast<double>(sums.waits)), count(static_cast<double>(sums.opened)),
-               percent(detect::cost_share(sums.cost_ns, figures.target_cpu_ns)));
-    std::fflush(stderr);
-    dirty_ = true;
-  }
-  void clear() {
-    if (dirty_) {
-      fmt::print(stderr, "\r\033[K");
-      dirty_ = false;
-    }
-  }
-
- private:
-  bool terminal_;
-  bool dirty_ = false;
-};
+// Where nobody sees the progress: that it has begun, for who waits for that.
+void tell_begin(const detect::Interception& figures) {
+  fmt::print(stderr, "intercepting {} of pid {}\n", plural(static_cast<double>(figures.functions.size()), "function"),
+             figures.pid);
+}
 
 Result<void> run(app::Interception& interception, std::int64_t length_ns, const Clock& clock) {
   const std::int64_t end_ns = clock.monotonic_ns() + length_ns;
   std::int64_t next_progress_ns = 0;
-  Progress progress;
-  progress.begin(interception.figures());
+  ProgressLine progress;
+  if (!progress.is_shown()) {
+    tell_begin(interception.figures());
+  }
   while (!interception.ended()) {
     const std::int64_t now_ns = clock.monotonic_ns();
-    if (ended_by_user != 0 || now_ns >= end_ns) {
-      interception.end(ended_by_user != 0 ? "ended by the user" : "its time was over");
+    if (ended_by_user() || now_ns >= end_ns) {
+      interception.end(ended_by_user() ? "ended by the user" : "its time was over");
       return {};
     }
     if (now_ns >= next_progress_ns) {
       next_progress_ns = now_ns + kProgressPeriodNs;
-      progress.show(interception.figures(), end_ns - now_ns);
+      show_progress(progress, interception.figures(), end_ns - now_ns);
     }
     const timespec pause{.tv_sec = 0, .tv_nsec = std::min(kStepNs, end_ns - now_ns)};
     ::nanosleep(&pause, nullptr);
@@ -198,10 +156,7 @@ int run_intercept(const Invocation& invocation) {
     return put(proposal_text(options->request, invocation.value("finding")));
   }
   const SystemClock clock;
-  struct sigaction action {};
-  action.sa_handler = [](int) { ended_by_user = 1; };
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  catch_end_signals();
   auto interception = app::Interception::start(options->request, kernel::calibrate(), clock);
   if (!interception) {
     return report(interception.error());

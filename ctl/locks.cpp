@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // locks: the daemon's view; with --advise a process's locks in bursts of probes, without a daemon.
 #include <algorithm>
-#include <csignal>
 #include <ctime>
-#include <limits>
 
 #include <nlohmann/json.hpp>
 
 #include "ctl/commands.h"
 #include "ctl/daemon_client.h"
+#include "ctl/standalone.h"
 #include "ctl/views.h"
 #include "daemon/export/lock_report_view.h"
 #include "daemon/kernel/calibrate.h"
@@ -18,8 +17,6 @@ namespace raceguard::ctl {
 namespace {
 
 constexpr std::size_t kLocksShown = 20;
-
-volatile std::sig_atomic_t ended_by_user = 0;
 
 struct AdviseOptions {
   app::LockBurstOptions bursts;
@@ -32,24 +29,16 @@ Result<AdviseOptions> options_of(const Invocation& invocation) {
   if (!invocation.given("p")) {
     return fail(ErrorCode::kUsage, "locks --advise needs the process to look at", "Name it by --pid");
   }
-  const auto pid = parse_number("--pid", invocation.value("p"), 1, std::numeric_limits<int>::max());
+  const auto pid = pid_of(invocation);
   if (!pid) {
     return fail(pid.error());
   }
-  options.bursts.pid = static_cast<pid_t>(*pid);
-  if (invocation.given("d")) {
-    const auto seconds = parse_duration(invocation.value("d"));
-    if (!seconds) {
-      return fail(seconds.error());
-    }
-    options.duration_ns = static_cast<std::int64_t>(*seconds * 1e9);
+  options.bursts.pid = *pid;
+  if (auto taken = take_duration(invocation, "d", options.duration_ns); !taken) {
+    return fail(std::move(taken).error());
   }
-  if (invocation.given("budget")) {
-    const auto share = parse_share(invocation.value("budget"));
-    if (!share) {
-      return fail(share.error());
-    }
-    options.bursts.budget = *share;
+  if (auto taken = take_share(invocation, "budget", options.bursts.budget); !taken) {
+    return fail(std::move(taken).error());
   }
   if (invocation.given("limit")) {
     const auto limit = parse_number("--limit", invocation.value("limit"), 1, 100'000);
@@ -71,7 +60,7 @@ void calibrate(app::LockBurstOptions& options) {
 // Empty: until its time was over.
 Result<std::string> run(app::LockBursts& bursts, std::int64_t duration_ns, const Clock& clock) {
   const std::int64_t end_ns = clock.monotonic_ns() + duration_ns;
-  while (ended_by_user == 0) {
+  while (!ended_by_user()) {
     if (auto done = bursts.burst(); !done) {
       if (done.error().code() == ErrorCode::kTargetGone) {
         return done.error().what() + " before the time was over";
@@ -100,10 +89,7 @@ int advise(const Invocation& invocation) {
   if (!bursts) {
     return report(bursts.error());
   }
-  struct sigaction action {};
-  action.sa_handler = [](int) { ended_by_user = 1; };
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  catch_end_signals();
   const auto ended = run(**bursts, options->duration_ns, clock);
   if (!ended) {
     return report(ended.error());

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // record: races of a running process, without a daemon.
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
-#include <csignal>
-#include <cstdio>
 #include <ctime>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,6 +10,7 @@
 #include "ctl/commands.h"
 #include "ctl/daemon_client.h"
 #include "ctl/recording.h"
+#include "ctl/standalone.h"
 #include "ctl/views.h"
 #include "daemon/detect/suppressions.h"
 #include "daemon/kernel/calibrate.h"
@@ -25,8 +20,6 @@ namespace {
 
 constexpr std::int64_t kProgressPeriodNs = kNsPerSecond;
 
-volatile std::sig_atomic_t ended_by_user = 0;
-
 struct RecordOptions {
   app::RaceWatchOptions watch;
   std::int64_t duration_ns = 30 * kNsPerSecond;
@@ -35,12 +28,8 @@ struct RecordOptions {
 };
 
 Result<std::int64_t> hold_ns(const std::string& text) {
-  const auto seconds = parse_duration(text);
-  if (!seconds) {
-    return fail(seconds.error());
-  }
-  const auto ns = static_cast<std::int64_t>(*seconds * 1e9);
-  if (ns < kNsPerUs || ns > kernel::kLongestHoldNs) {
+  const auto ns = parse_duration_ns(text);
+  if (ns && (*ns < kNsPerUs || *ns > kernel::kLongestHoldNs)) {
     return fail(ErrorCode::kUsage, fmt::format("--hold {} is out of range", text), "Give 1us to 1ms");
   }
   return ns;
@@ -48,17 +37,13 @@ Result<std::int64_t> hold_ns(const std::string& text) {
 
 Result<RecordOptions> options_of(const Invocation& invocation) {
   RecordOptions options;
-  const auto pid = parse_number("--pid", invocation.value("p"), 1, std::numeric_limits<int>::max());
+  const auto pid = pid_of(invocation);
   if (!pid) {
     return fail(pid.error());
   }
-  options.watch.pid = static_cast<pid_t>(*pid);
-  if (invocation.given("d")) {
-    const auto seconds = parse_duration(invocation.value("d"));
-    if (!seconds) {
-      return fail(seconds.error());
-    }
-    options.duration_ns = static_cast<std::int64_t>(*seconds * 1e9);
+  options.watch.pid = *pid;
+  if (auto taken = take_duration(invocation, "d", options.duration_ns); !taken) {
+    return fail(std::move(taken).error());
   }
   if (invocation.given("hold")) {
     const auto ns = hold_ns(invocation.value("hold"));
@@ -67,12 +52,8 @@ Result<RecordOptions> options_of(const Invocation& invocation) {
     }
     options.watch.hold_ns = *ns;
   }
-  if (invocation.given("budget")) {
-    const auto share = parse_share(invocation.value("budget"));
-    if (!share) {
-      return fail(share.error());
-    }
-    options.watch.budget = *share;
+  if (auto taken = take_share(invocation, "budget", options.watch.budget); !taken) {
+    return fail(std::move(taken).error());
   }
   options.watch.variables = invocation.all("watch");
   options.watch.automatic = !invocation.given("only");
@@ -90,41 +71,21 @@ Result<RecordOptions> options_of(const Invocation& invocation) {
   return options;
 }
 
-// One line on stderr that is written over; where that is no terminal nothing is said before the report.
-class Progress {
- public:
-  Progress() : shown_(::isatty(STDERR_FILENO) == 1) {}
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-  ~Progress() { clear(); }
-
-  void show(const app::RaceWatch& races, std::int64_t left_ns) {
-    if (!shown_) {
-      return;
-    }
-    const auto coverage = races.coverage();
-    const auto cost = races.cost();
-    const auto findings = races.findings();
-    const auto proven = std::count_if(findings.begin(), findings.end(), [](const detect::RaceFinding& finding) {
-      return finding.verdict == detect::Verdict::kProven;
-    });
-    fmt::print(stderr, "\r\033[K{} left: {} of {} looked at, {} shared by threads; {} holds; {} proven",
-               duration(static_cast<double>(left_ns) * 1e-9), coverage.visited,
-               plural(static_cast<double>(coverage.candidates), "variable"), coverage.shared, cost.holds, proven);
-    std::fflush(stderr);
-    dirty_ = true;
+void show_progress(ProgressLine& line, const app::RaceWatch& races, std::int64_t left_ns) {
+  if (!line.is_shown()) {
+    return;  // the findings would be copied for nothing
   }
-  void clear() {
-    if (dirty_) {
-      fmt::print(stderr, "\r\033[K");
-      dirty_ = false;
-    }
-  }
-
- private:
-  bool shown_;
-  bool dirty_ = false;
-};
+  const auto coverage = races.coverage();
+  const auto cost = races.cost();
+  const auto findings = races.findings();
+  const auto proven = std::count_if(findings.begin(), findings.end(), [](const detect::RaceFinding& finding) {
+    return finding.verdict == detect::Verdict::kProven;
+  });
+  line.show(fmt::format("{} left: {} of {} looked at, {} shared by threads; {} holds; {} proven",
+                        duration(static_cast<double>(left_ns) * 1e-9), coverage.visited,
+                        plural(static_cast<double>(coverage.candidates), "variable"), coverage.shared, cost.holds,
+                        proven));
+}
 
 bool has_proven(const app::RaceWatch& races, const detect::Suppressions& suppressions) {
   auto findings = races.findings();
@@ -139,8 +100,8 @@ Result<std::string> run(Recording& recording, const RecordOptions& options, cons
   const std::int64_t end_ns = clock.monotonic_ns() + options.duration_ns;
   std::int64_t next_progress_ns = 0;
   std::uint64_t races_seen = 0;
-  Progress progress;
-  while (ended_by_user == 0) {
+  ProgressLine progress;
+  while (!ended_by_user()) {
     const std::int64_t now_ns = clock.monotonic_ns();
     if (now_ns >= end_ns) {
       return std::string();
@@ -153,7 +114,7 @@ Result<std::string> run(Recording& recording, const RecordOptions& options, cons
     }
     if (now_ns >= next_progress_ns) {
       next_progress_ns = now_ns + kProgressPeriodNs;
-      progress.show(recording.races(), end_ns - now_ns);
+      show_progress(progress, recording.races(), end_ns - now_ns);
     }
     // The findings are copied with their stacks: only when a race was seen again.
     const std::uint64_t races = recording.races().judged().races;
@@ -181,10 +142,7 @@ int run_record(const Invocation& invocation) {
   if (!recording) {
     return ctl::report(recording.error());
   }
-  struct sigaction action {};
-  action.sa_handler = [](int) { ended_by_user = 1; };
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  catch_end_signals();
   auto ended = run(**recording, *options, clock);
   exporting::RaceReport report = (*recording)->report();
   report.version = RG_VERSION;
