@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/export/json_parts.h"
 
+#include <array>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "daemon/events/lock_functions.h"
 #include "daemon/export/json_views.h"
 #include "daemon/export/snapshot.h"
+#include "raceguard/abi/drop_reasons.h"
 #include "raceguard/clock.h"
 
 namespace raceguard::exporting {
@@ -104,5 +106,20 @@ nlohmann::json measurements_json(const std::vector<breaker::Measurement>& measur
 }
 
 nlohmann::json document_head(const Snapshot& snapshot) { return {{"time", time_or_null(snapshot.realtime_ns)}}; }
+
+nlohmann::json drops_json(const std::vector<std::uint64_t>& drops) {
+  static constexpr std::array kLabels = {
+#define RG_DROP_LABEL(name, label, help) label,
+      RG_DROP_REASONS(RG_DROP_LABEL)
+#undef RG_DROP_LABEL
+  };
+  nlohmann::json document = nlohmann::json::object();
+  for (std::size_t i = 0; i < drops.size() && i < kLabels.size(); ++i) {
+    if (drops[i] > 0) {
+      document[kLabels.at(i)] = drops[i];
+    }
+  }
+  return document;
+}
 
 }  // namespace raceguard::exporting

@@ -28,5 +28,7 @@ struct SwitchView;
 [[nodiscard]] nlohmann::json document_head(const Snapshot& snapshot);  // {"time": ..}
 [[nodiscard]] nlohmann::json switch_json(const Snapshot& snapshot, const SwitchView& view);
 [[nodiscard]] nlohmann::json measurements_json(const std::vector<breaker::Measurement>& measurements);
+// By enum rg_drop_reason; what was never lost is left out.
+[[nodiscard]] nlohmann::json drops_json(const std::vector<std::uint64_t>& drops);
 
 }  // namespace raceguard::exporting

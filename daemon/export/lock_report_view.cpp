@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/export/lock_report_view.h"
 
-#include <array>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "daemon/export/json_parts.h"
-#include "raceguard/abi/drop_reasons.h"
 
 namespace raceguard::exporting {
 namespace {
@@ -97,21 +94,6 @@ json cost_json(const detect::BurstCost& cost) {
           {"ended_early", cost.ended_early},
           {"cost_seconds", to_seconds(cost.cost_ns)},
           {"target_cpu_seconds", to_seconds(cost.cpu_ns)}};
-}
-
-json drops_json(const std::vector<std::uint64_t>& drops) {
-  constexpr std::array kLabels = {
-#define RG_DROP_LABEL(name, label, help) label,
-      RG_DROP_REASONS(RG_DROP_LABEL)
-#undef RG_DROP_LABEL
-  };
-  json document = json::object();
-  for (std::size_t i = 0; i < drops.size() && i < kLabels.size(); ++i) {
-    if (drops[i] > 0) {
-      document[kLabels.at(i)] = drops[i];
-    }
-  }
-  return document;
 }
 
 }  // namespace

@@ -12,7 +12,6 @@
 #include "daemon/export/json_parts.h"
 #include "daemon/export/json_views.h"
 #include "daemon/export/snapshot.h"
-#include "raceguard/abi/drop_reasons.h"
 
 namespace raceguard::exporting {
 namespace {
@@ -125,21 +124,6 @@ json judged_json(const detect::RaceJudgeCounters& judged) {
           {"other_bytes", judged.other_bytes},
           {"unknown", judged.unknown},
           {"findings_lost", judged.findings_lost}};
-}
-
-json drops_json(const std::vector<std::uint64_t>& drops) {
-  static constexpr std::array kLabels = {
-#define RG_DROP_LABEL(name, label, help) label,
-      RG_DROP_REASONS(RG_DROP_LABEL)
-#undef RG_DROP_LABEL
-  };
-  json document = json::object();
-  for (std::size_t i = 0; i < drops.size() && i < kLabels.size(); ++i) {
-    if (drops[i] > 0) {
-      document[kLabels.at(i)] = drops[i];
-    }
-  }
-  return document;
 }
 
 }  // namespace
