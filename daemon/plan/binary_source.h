@@ -24,7 +24,7 @@ class BinaryFacts {
   virtual ~BinaryFacts() = default;
   [[nodiscard]] virtual const std::string& build_id() const = 0;  // hex; empty: none
   [[nodiscard]] virtual bool is_go() const = 0;
-  // C++ or Rust: exceptions may pass through its functions.
+  // C++ or Rust: exceptions may pass through its functions. To be asked once find_functions() found some.
   [[nodiscard]] virtual bool may_see_exceptions() const = 0;
   // The functions whose mangled or demangled name matches; never an empty list. kSymbolNotFound names the nearest ones
   // that there are.

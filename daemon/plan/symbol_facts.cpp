@@ -39,7 +39,6 @@ Result<std::unique_ptr<SymbolFacts>> SymbolFacts::read(FilePlace place, const sy
   std::unique_ptr<SymbolFacts> facts(new SymbolFacts(std::move(place), kernel));
   facts->build_id_ = file->build_id();
   facts->is_go_ = file->is_go();
-  facts->may_see_exceptions_ = symbols::may_see_exceptions(*file);
   facts->file_ = std::move(*file);
   return facts;
 }
@@ -69,6 +68,9 @@ Result<std::vector<FoundFunction>> SymbolFacts::search(const std::string& glob) 
   auto matching = elf.find_functions(glob);
   if (!matching) {
     return fail(matching.error());
+  }
+  if (!may_see_exceptions_) {
+    may_see_exceptions_ = symbols::may_see_exceptions(elf);
   }
   std::vector<FoundFunction> found;
   found.reserve(matching->size());

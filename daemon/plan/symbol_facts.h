@@ -29,7 +29,7 @@ class SymbolFacts final : public BinaryFacts {
 
   [[nodiscard]] const std::string& build_id() const override { return build_id_; }
   [[nodiscard]] bool is_go() const override { return is_go_; }
-  [[nodiscard]] bool may_see_exceptions() const override { return may_see_exceptions_; }
+  [[nodiscard]] bool may_see_exceptions() const override { return may_see_exceptions_.value_or(false); }
   [[nodiscard]] const Result<std::vector<FoundFunction>>& find_functions(const std::string& glob) override;
   [[nodiscard]] const std::vector<symbols::SwitchMarker>& markers() override;
   [[nodiscard]] const std::vector<Error>& rejected_markers() override;
@@ -48,7 +48,7 @@ class SymbolFacts final : public BinaryFacts {
   symbols::KernelTreatment kernel_;
   std::string build_id_;
   bool is_go_ = false;
-  bool may_see_exceptions_ = false;
+  std::optional<bool> may_see_exceptions_;  // read with the first functions that are found: most files have none
   std::optional<symbols::ElfFile> file_;
   std::map<std::string, Result<std::vector<FoundFunction>>> functions_;
   std::optional<std::vector<symbols::SwitchMarker>> markers_;
