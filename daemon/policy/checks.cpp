@@ -232,9 +232,10 @@ void check_guard(void* guard_object, const Node& node, Context& context) {
   }
   check_entry_names(guard, node, context);
   check_objects(guard, context);
-  if (!guard.contention.enabled && guard.functions.empty() && !guard.watch.wanted()) {
-    context.refuse(ErrorCode::kPolicyMissingKey, guard.position,
-                   fmt::format("policy \"{}\" watches nothing, expected functions, contention or watch", guard.name));
+  if (!guard.contention.enabled && guard.functions.empty() && !guard.watch.wanted() && !guard.bursts.enabled) {
+    context.refuse(
+        ErrorCode::kPolicyMissingKey, guard.position,
+        fmt::format("policy \"{}\" watches nothing, expected functions, contention, watch or bursts", guard.name));
   }
 }
 

@@ -125,6 +125,7 @@ struct FileContents {
 };
 extern const Mapping kFileMapping;    // keys_guard.cpp
 extern const Mapping kDaemonMapping;  // keys_daemon.cpp
+extern const Mapping kBurstsMapping;  // keys_bursts.cpp
 extern const Mapping kSwitchMapping;  // keys_switch.cpp
 extern const Mapping kWatchMapping;   // keys_watch.cpp
 

@@ -81,6 +81,14 @@ struct WatchGuard {
   [[nodiscard]] bool wanted() const { return automatic || !variables.empty() || !objects.empty(); }
 };
 
+// Looks at all lock calls of a process for some milliseconds now and then.
+struct BurstGuard {
+  bool enabled = false;
+  double budget = 0.01;                       // of the process's CPU time
+  std::int64_t interval_ns = 10'000'000'000;  // from a burst of a process to its next one, at least
+  friend bool operator==(const BurstGuard&, const BurstGuard&) = default;
+};
+
 // A time window of `duration_ns`, or the last `calls` calls; exactly one is non-zero.
 struct Window {
   std::int64_t duration_ns = 10'000'000'000;
@@ -130,6 +138,7 @@ struct Guard {
   double budget = 0.01;  // of the targets' CPU time, for the probes of functions; 1: no bound
   std::vector<FunctionGuard> functions;
   WatchGuard watch;
+  BurstGuard bursts;
   std::vector<SwitchPolicy> switches;
   Position position;
 };

@@ -148,7 +148,7 @@ TEST(PolicyErrors, MissingKeys) {
       "p.yaml:8:20: open_when without a threshold, expected at least one of slow_ratio, error_ratio, lock_wait_p99, "
       "proven_races, likely_races [RG-P109]\n");
   EXPECT_EQ(errors_of(in_guard("    contention: {enabled: false}\n")),
-            "p.yaml:3:11: policy \"a\" watches nothing, expected functions, contention or watch [RG-P109]\n");
+            "p.yaml:3:11: policy \"a\" watches nothing, expected functions, contention, watch or bursts [RG-P109]\n");
   EXPECT_EQ(errors_of("# nothing\n"),
             "p.yaml:1:1: an empty document, expected at least \"apiVersion: raceguard/v1\" [RG-P109]\n");
   EXPECT_EQ(errors_of(""), errors_of("# nothing\n"));

@@ -121,6 +121,10 @@ policies:
       hold: 100us
       budget: 2%
       suppressions: /tmp/races.supp
+    bursts:
+      enabled: true
+      budget: 2%
+      interval: 30s
 )";
 
 }  // namespace raceguard::policy::test

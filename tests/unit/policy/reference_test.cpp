@@ -98,6 +98,12 @@ TEST(Reference, DefaultsOfWatchAreThoseOfTheStruct) {
   EXPECT_EQ(read.objects[0].argument, WatchedObject().argument);
 }
 
+TEST(Reference, DefaultsOfBurstsAreThoseOfTheStruct) {
+  const auto policy = decode(uncomment(sample_file()));
+  ASSERT_TRUE(policy) << policy.error().to_string();
+  EXPECT_EQ(policy->guards[0].bursts, BurstGuard());
+}
+
 TEST(Reference, DefaultsOfSwitchesAreThoseOfTheStruct) {
   const auto policy = decode(uncomment(sample_file()));
   ASSERT_TRUE(policy) << policy.error().to_string();
