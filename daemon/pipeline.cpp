@@ -88,6 +88,9 @@ void Pipeline::follow(const ProbeChanges& changes) {
     spdlog::info("probes: {} set, {} removed; {}", detect::count_text(difference.add_functions.size(), "function"),
                  difference.remove_functions.size(), detect::count_text(prober_.targets().size(), "target"));
   }
+  if (!difference.add_functions.empty()) {
+    expect_costs();
+  }
   tell_omissions();
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -43,6 +44,10 @@ class Pipeline {
   void heartbeat();  // daemon.heartbeat: the shared page
   void govern();     // what the probes cost since the last time, and what follows
   void rescan();     // now and then: what events missed
+  void look_at_new_probes();  // when the alarm rings that was given by set_alarm()
+
+  // `ring_in` has look_at_new_probes() called so many nanoseconds later.
+  void set_alarm(std::function<void(std::int64_t)> ring_in) { ring_in_ = std::move(ring_in); }
 
   // Reads the policy again and swaps plans. A bad policy changes nothing.
   [[nodiscard]] Result<void> reload();
@@ -65,6 +70,7 @@ class Pipeline {
   void attach_postponed();
   void charge(const std::vector<kernel::FunctionReading>& readings);
   void leave_out();
+  void expect_costs();
   void publish_budget(exporting::Snapshot& snapshot) const;
   [[nodiscard]] Result<nlohmann::json> suppress(const nlohmann::json& params, const exporting::Peer& peer);
   void report(const char* what, const Error& error);
@@ -91,6 +97,8 @@ class Pipeline {
   std::int64_t next_expiry_ns_ = 0;
   std::int64_t next_publish_ns_ = 0;
   bool changed_since_publish_ = false;
+  std::function<void(std::int64_t)> ring_in_ = [](std::int64_t) {};
+  std::int64_t new_probes_until_ns_ = 0;
   std::string last_report_;
   std::set<std::tuple<std::string, std::string, ErrorCode>> told_omissions_;
 };

@@ -28,6 +28,10 @@ Result<void> check(int status, const char* what) {
   return {};
 }
 
+struct SourceUnref {
+  void operator()(sd_event_source* source) const { sd_event_source_unref(source); }
+};
+
 // sd-event hands a void* back; each registration owns its handler for as long as the loop lives.
 struct Timer {
   std::uint64_t period_us = 0;
@@ -42,6 +46,11 @@ int on_time(sd_event_source* source, std::uint64_t scheduled_us, void* data) {
   // A handler that took longer than its period (an attach of 50 ms) must not make the loop spin to catch up.
   sd_event_source_set_time(source, std::max(scheduled_us, now_us) + timer->period_us);
   return sd_event_source_set_enabled(source, SD_EVENT_ON);
+}
+
+int on_alarm(sd_event_source*, std::uint64_t, void* data) {
+  (*static_cast<std::function<void()>*>(data))();
+  return 0;
 }
 
 int on_signal(sd_event_source*, const signalfd_siginfo*, void* data) {
@@ -61,6 +70,7 @@ struct ServiceLoop::Impl {
   std::unique_ptr<sd_event, EventUnref> event;
   std::vector<std::unique_ptr<Timer>> timers;
   std::vector<std::unique_ptr<std::function<void()>>> handlers;
+  std::vector<std::unique_ptr<sd_event_source, SourceUnref>> alarms;  // after the event: they go first
   std::string stop_signal;
 };
 
@@ -107,6 +117,25 @@ Result<void> ServiceLoop::add_timer(std::int64_t period_ns, std::function<void()
                      "start a timer");
   impl_->timers.push_back(std::move(timer));
   return added;
+}
+
+Result<std::function<void(std::int64_t)>> ServiceLoop::add_alarm(std::function<void()> handler) {
+  constexpr std::uint64_t kAccuracyUs = 1000;
+  auto owned = std::make_unique<std::function<void()>>(std::move(handler));
+  sd_event_source* source = nullptr;
+  if (auto added = check(sd_event_add_time_relative(impl_->event.get(), &source, CLOCK_MONOTONIC, 0, kAccuracyUs,
+                                                    on_alarm, owned.get()),
+                         "add an alarm");
+      !added) {
+    return fail(std::move(added.error()));
+  }
+  sd_event_source_set_enabled(source, SD_EVENT_OFF);
+  impl_->alarms.emplace_back(source);
+  impl_->handlers.push_back(std::move(owned));
+  return [source](std::int64_t delay_ns) {
+    sd_event_source_set_time_relative(source, static_cast<std::uint64_t>(delay_ns / kNsPerUs));
+    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+  };
 }
 
 Result<void> ServiceLoop::on_hangup(std::function<void()> handler) {

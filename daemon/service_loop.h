@@ -25,6 +25,8 @@ class ServiceLoop {
   ~ServiceLoop();
 
   [[nodiscard]] Result<void> add_timer(std::int64_t period_ns, std::function<void()> handler);
+  // What it returns calls the handler once, so many nanoseconds later; called again before that, it moves the time.
+  [[nodiscard]] Result<std::function<void(std::int64_t)>> add_alarm(std::function<void()> handler);
   [[nodiscard]] Result<void> on_hangup(std::function<void()> handler);
 
   [[nodiscard]] sd_event* native() const;

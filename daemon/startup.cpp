@@ -153,6 +153,11 @@ Result<void> run_daemon(const Options& options, policy::Policy policy) {
                   clock, std::random_device{}());
   exporting::SnapshotSource source;
   Pipeline pipeline(std::move(policy), options.config, prober, desk, source, clock, std::random_device{}());
+  auto alarm = loop->add_alarm([&pipeline] { pipeline.look_at_new_probes(); });
+  if (!alarm) {
+    return fail(std::move(alarm.error()));
+  }
+  pipeline.set_alarm(std::move(*alarm));
   if (auto started = pipeline.start(); !started) {
     return started;
   }
