@@ -55,13 +55,22 @@ std::string watch_lines(const Doc& watch, const Style& style) {
   return text;
 }
 
+std::string model_text(const Doc& model) {
+  if (!model.flag("known")) {
+    return {};
+  }
+  return fmt::format("; its callers feel {:.1f} times that ({:.1f} to {:.1f})", model.number("felt_times"),
+                     model.number("lower"), model.number("upper"));
+}
+
 std::string budget_lines(const Doc& document, const Style& style) {
   const Doc budget = document.at("budget");
   std::string text;
   for (const Doc& guard : budget.list("guards")) {
     text += line(text.empty() ? "budget" : "",
                  fmt::format("{}: probes take {} of its CPU time, {} allowed", guard.text("guard"),
-                             percent(guard.number("share")), percent(guard.number("limit"))));
+                             percent(guard.number("share")), percent(guard.number("limit"))) +
+                     model_text(guard.at("model")));
   }
   if (budget.at("fuse").flag("open")) {
     text += line("fuse", style.paint("open, no function is probed: ", Tone::kBad) + budget.at("fuse").text("reason"));

@@ -24,7 +24,8 @@ breaker::GovernorOptions options_of(const policy::DaemonSettings& settings) {
   return {.exempt_for_ns = settings.exempt_for_ns,
           .exempt_error_ratio = settings.exempt_error_ratio,
           .exempt_minimum_calls = settings.exempt_minimum_calls,
-          .fuse_handling_ns = settings.fuse_handling_ns};
+          .fuse_handling_ns = settings.fuse_handling_ns,
+          .fuse_model_error = static_cast<double>(settings.fuse_model_error)};
 }
 
 // The same function in the same file is the same one, in whichever slot of the kernel's it is.
@@ -72,6 +73,7 @@ BudgetDesk::BudgetDesk(const policy::Policy& policy, const Clock& clock, std::ui
       sources_(std::move(sources)),
       costs_(sources_.calibrate),
       governor_(options_of(policy.daemon), seed),
+      seed_(seed),
       ticked_ns_(clock.monotonic_ns()) {
   reload(policy);
 }
@@ -105,6 +107,7 @@ void BudgetDesk::reload(const policy::Policy& policy) {
 }
 
 void BudgetDesk::follow(const plan::ProbePlan& plan) {
+  ++epoch_;
   std::map<std::uint32_t, Account> accounts;
   for (const plan::FunctionProbe& probe : plan.functions) {
     std::string key = key_of(probe);
@@ -248,6 +251,7 @@ std::vector<BudgetStep> BudgetDesk::tick(std::span<const kernel::FunctionReading
     }
   }
   auto steps = governor_.tick(now, elapsed_ns, due, handling);
+  check_models(now, steps);
   for (const BudgetStep& step : steps) {
     take(step);
   }
@@ -337,6 +341,9 @@ exporting::BudgetView BudgetDesk::view() const {
   for (const auto& [name, group] : groups_) {
     const Spent recent = group.recent.sum(now_ns);
     view.guards.push_back(group.totals);
+    if (group.check) {
+      view.guards.back().model = group.check->result();
+    }
     view.guards.back().share =
         recent.cpu_ns > 0 ? static_cast<double>(recent.cost_ns) / static_cast<double>(recent.cpu_ns) : 0;
   }

@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/breaker/governor.h"
@@ -49,6 +51,8 @@ class BudgetDesk {
   // What the kernel counted since the last tick; the steps that follow from it, to be written down. After a step
   // left_out() and returns() are others.
   std::vector<breaker::BudgetStep> tick(std::span<const kernel::FunctionReading> readings);
+  // After a tick: functions whose returns are hidden or seen from now on, to hold the model against their callers.
+  [[nodiscard]] std::vector<plan::FunctionProbe> take_hidden_changes() { return std::exchange(hidden_changes_, {}); }
   [[nodiscard]] plan::LeftOutProbes left_out() const;
   [[nodiscard]] plan::ReturnShares returns() const;
 
@@ -77,6 +81,7 @@ class BudgetDesk {
     std::int64_t pending_ns = 0;                        // cost since
     detect::Recent<Spent> recent;
     exporting::GuardBudgetView totals;
+    std::optional<breaker::ModelCheck> check;
   };
   struct Limited {  // what the governor has not left as it was
     plan::FunctionProbe probe;
@@ -96,6 +101,10 @@ class BudgetDesk {
   [[nodiscard]] bool is_due(const Group& group, std::int64_t now_ns) const;
   [[nodiscard]] breaker::GroupSpending close_sample(const std::string& name, Group& group, std::int64_t now_ns);
   [[nodiscard]] std::int64_t read_cpu(Group& group) const;
+  // budget_desk_model.cpp
+  void check_models(const breaker::Instant& now, std::vector<breaker::BudgetStep>& steps);
+  [[nodiscard]] breaker::ModelFigures model_figures(const std::string& name, const Group& group) const;
+  void hide_returns(const std::string& name, bool hidden);
   void take(const breaker::BudgetStep& step);
   void forget_restored();
 
@@ -109,6 +118,9 @@ class BudgetDesk {
   std::map<std::string, Group> groups_;  // by guard; those that name functions
   std::vector<Limited> limited_;         // exempt, on trial, or sampled
   std::array<std::uint64_t, breaker::kBudgetStepNames.size()> fuse_steps_{};
+  std::uint64_t seed_;
+  std::uint64_t epoch_ = 0;  // another one whenever processes or probes changed
+  std::vector<plan::FunctionProbe> hidden_changes_;
   std::int64_t ticked_ns_ = 0;
   double timed_ = 0;  // of the last kTimedWindowNs, older ones weigh less
   double timed_ns_ = 0;

@@ -39,11 +39,11 @@ class Pipeline {
   // First scan and attach. What single processes or functions refuse is logged, not fatal.
   [[nodiscard]] Result<void> start();
 
-  void drain();      // the ring has records
-  void tick();       // daemon.tick: counters, judgement, decisions
-  void heartbeat();  // daemon.heartbeat: the shared page
-  void govern();     // what the probes cost since the last time, and what follows
-  void rescan();     // now and then: what events missed
+  void drain();               // the ring has records
+  void tick();                // daemon.tick: counters, judgement, decisions
+  void heartbeat();           // daemon.heartbeat: the shared page
+  void govern();              // what the probes cost since the last time, and what follows
+  void rescan();              // now and then: what events missed
   void look_at_new_probes();  // when the alarm rings that was given by set_alarm()
 
   // `ring_in` has look_at_new_probes() called so many nanoseconds later.
@@ -71,6 +71,7 @@ class Pipeline {
   void charge(const std::vector<kernel::FunctionReading>& readings);
   void leave_out();
   void expect_costs();
+  void hide_returns();
   void publish_budget(exporting::Snapshot& snapshot) const;
   [[nodiscard]] Result<nlohmann::json> suppress(const nlohmann::json& params, const exporting::Peer& peer);
   void report(const char* what, const Error& error);

@@ -64,12 +64,25 @@ void Pipeline::govern() {
 
 void Pipeline::charge(const std::vector<kernel::FunctionReading>& readings) {
   const auto steps = budget_.tick(readings);
+  hide_returns();
   for (const breaker::BudgetStep& step : steps) {
     spdlog::warn("{}", exporting::budget_step_text(step));
     desk_.note("budget", exporting::budget_step_json(step));
   }
   if (!steps.empty()) {
     leave_out();
+  }
+}
+
+// Past the plan, which stays as it is: a window is a quarter of a second.
+void Pipeline::hide_returns() {
+  plan::PlanDifference change;
+  change.update_functions = budget_.take_hidden_changes();
+  if (change.update_functions.empty()) {
+    return;
+  }
+  for (const Error& error : prober_.attachment().apply(change)) {
+    report("hiding returns", error);
   }
 }
 

@@ -42,6 +42,7 @@ struct GovernorOptions {
   double exempt_error_ratio = 0.15;             // 1 or more: never
   std::uint32_t exempt_minimum_calls = 100;
   std::int64_t fuse_handling_ns = 50'000;  // mean of a hit
+  double fuse_model_error = 5;             // times what is charged; 1000 or more: never
 };
 
 // A change of what is probed, with the evidence for it.

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "daemon/breaker/percent_text.h"
 #include "raceguard/stable_hash.h"
 
 namespace raceguard::breaker {
@@ -33,6 +34,28 @@ std::vector<BudgetStep> Governor::tick(const Instant& now, std::int64_t elapsed_
     std::move(of_group.begin(), of_group.end(), std::back_inserter(steps));
   }
   return steps;
+}
+
+std::vector<BudgetStep> Governor::judge_model(const Instant& now, const std::string& group, ModelCheck& check) {
+  constexpr double kNever = 1000;
+  const double limit = groups_.at(group).share();
+  if (fuse_.state() == HandlingFuse::State::kOpen || options_.fuse_model_error >= kNever || limit >= 1) {
+    return {};
+  }
+  const auto wrong = check.found_wrong(options_.fuse_model_error, limit);
+  if (!wrong) {
+    return {};
+  }
+  return {fuse_.blow(
+      now,
+      fmt::format("{} feels its probes {:.3g} times as much as they are charged with, {:.3g} times at least; {} of its "
+                  "CPU time at least for returns alone, of a budget of {}",
+                  group, wrong->felt, wrong->lower, percent(wrong->lower_share), percent(limit)),
+      {{.what = "model_error_times",
+        .value = wrong->lower,
+        .threshold = options_.fuse_model_error,
+        .samples = wrong->pairs},
+       {.what = "felt_cost_ratio", .value = wrong->lower_share, .threshold = limit, .samples = wrong->pairs}})};
 }
 
 }  // namespace raceguard::breaker

@@ -11,6 +11,7 @@
 
 #include "daemon/breaker/group_budget.h"
 #include "daemon/breaker/handling_fuse.h"
+#include "daemon/breaker/model_check.h"
 
 namespace raceguard::breaker {
 
@@ -27,6 +28,9 @@ class Governor {
   // While the fuse is open samples are ignored, and exemptions wait for their end.
   std::vector<BudgetStep> tick(const Instant& now, std::int64_t elapsed_ns, const GroupSpendings& groups,
                                const Handling& handling);
+
+  // Two series of windows say that a group's targets feel more than they are charged with (ModelCheck).
+  std::vector<BudgetStep> judge_model(const Instant& now, const std::string& group, ModelCheck& check);
 
   [[nodiscard]] const std::map<std::string, GroupBudget>& groups() const { return groups_; }
   [[nodiscard]] const HandlingFuse& fuse() const { return fuse_; }

@@ -43,6 +43,13 @@ std::optional<BudgetStep> HandlingFuse::tick(const Instant& now, std::int64_t el
   return move(now, Kind::kFuseClose, enough ? mean : "few hits to judge by");
 }
 
+BudgetStep HandlingFuse::blow(const Instant& now, std::string reason, std::vector<Measurement> evidence) {
+  BudgetStep step = move(now, BudgetStep::Kind::kFuseOpen, std::move(reason));
+  step.evidence = std::move(evidence);
+  backoff_.note_failed_trial();  // the next time it stays open for longer: a trial of ten seconds does not test this
+  return step;
+}
+
 BudgetStep HandlingFuse::move(const Instant& now, BudgetStep::Kind kind, std::string reason) {
   const Measurement measured = {.what = "handling_seconds",
                                 .value = mean_ns() / kNsPerSecond,

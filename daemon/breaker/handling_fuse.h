@@ -26,6 +26,9 @@ class HandlingFuse {
 
   std::optional<BudgetStep> tick(const Instant& now, std::int64_t elapsed_ns, const Handling& handling);
 
+  // For a reason that is not the handling: what probes are charged with is wrong by far. Not while it is open.
+  BudgetStep blow(const Instant& now, std::string reason, std::vector<Measurement> evidence);
+
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] const std::string& reason() const { return reason_; }
   [[nodiscard]] std::int64_t next_change_ns() const { return next_change_ns_; }

@@ -16,6 +16,15 @@ using nlohmann::json;
 
 constexpr std::array<const char*, 3> kStates = {"exempt", "trial", "sampled"};  // by ExemptionView::State
 
+json model_json(const breaker::ModelCheck::Result& model) {
+  const bool judged = model.pairs >= breaker::ModelCheck::kLeastPairs;
+  return {{"known", model.known},
+          {"pairs", model.pairs},
+          {"felt_times", judged ? json(model.felt) : json(nullptr)},
+          {"lower", judged ? json(model.lower) : json(nullptr)},
+          {"upper", judged ? json(model.upper) : json(nullptr)}};
+}
+
 json steps_json(const std::array<std::uint64_t, breaker::kBudgetStepNames.size()>& counts, BudgetStep::Kind first,
                 BudgetStep::Kind last) {
   json steps = json::object();
@@ -67,6 +76,7 @@ json budget_json(const Snapshot& snapshot) {
     guards.push_back({{"guard", guard.guard},
                       {"limit", guard.limit},
                       {"share", guard.share},
+                      {"model", model_json(guard.model)},
                       {"hits", guard.hits},
                       {"foreign_hits", guard.foreign_hits},
                       {"cost_seconds", to_seconds(guard.cost_ns)},

@@ -28,6 +28,14 @@ void put_budget(FamilyList& out, const BudgetView& budget) {
   for (const auto& guard : budget.guards) out.value(guard.share, guard_label(guard));
   out.gauge("raceguard_budget_limit_ratio", "The share that they may take.");
   for (const auto& guard : budget.guards) out.value(guard.limit, guard_label(guard));
+  out.gauge(
+      "raceguard_budget_model_error_ratio",
+      "How much more targets feel than probes are charged with: 0 none, 1 twice as much; absent until it is known.");
+  for (const auto& guard : budget.guards) {
+    if (guard.model.known) out.value(guard.model.felt - 1, guard_label(guard));
+  }
+  out.gauge("raceguard_budget_model_pairs", "Pairs of windows with and without returns that this is judged by.");
+  for (const auto& guard : budget.guards) out.value(std::uint64_t{guard.model.pairs}, guard_label(guard));
   std::map<std::string, std::uint64_t> exempt;
   std::map<std::string, std::uint64_t> sampled;
   for (const auto& guard : budget.guards) exempt[guard.guard] = sampled[guard.guard] = 0;

@@ -8,15 +8,17 @@
 #include <vector>
 
 #include "daemon/breaker/budget.h"
+#include "daemon/breaker/model_check.h"
 
 namespace raceguard::exporting {
 
 struct GuardBudgetView {
   std::string guard;
-  double limit = 0;          // share of the targets' CPU time
-  double share = 0;          // of the last ten seconds
-  std::int64_t cost_ns = 0;  // of all its functions since the start, as all below
-  std::int64_t cpu_ns = 0;   // of its targets, while functions were probed
+  double limit = 0;                   // share of the targets' CPU time
+  double share = 0;                   // of the last ten seconds
+  breaker::ModelCheck::Result model;  // what targets feel, in times of what they are charged with
+  std::int64_t cost_ns = 0;           // of all its functions since the start, as all below
+  std::int64_t cpu_ns = 0;            // of its targets, while functions were probed
   std::uint64_t hits = 0;
   std::uint64_t foreign_hits = 0;                                       // of these, by processes that are no target
   std::array<std::uint64_t, breaker::kBudgetStepNames.size()> steps{};  // by BudgetStep::Kind

@@ -158,6 +158,7 @@ struct DaemonSettings {
   double exempt_error_ratio = 0.15;             // 1: never
   std::uint32_t exempt_minimum_calls = 100;
   std::int64_t fuse_handling_ns = 50'000;  // mean of a hit
+  std::uint32_t fuse_model_error = 5;      // times what is charged; 1000: never
   std::uint32_t max_functions = 512;
   std::uint32_t max_locks = 4096;
   std::uint32_t max_targets = 4096;

@@ -28,6 +28,7 @@ TEST(Decode, DaemonSettings) {
   EXPECT_DOUBLE_EQ(daemon.exempt_error_ratio, 0.2);
   EXPECT_EQ(daemon.exempt_minimum_calls, 50U);
   EXPECT_EQ(daemon.fuse_handling_ns, 20'000);
+  EXPECT_EQ(daemon.fuse_model_error, 7U);
   EXPECT_EQ(daemon.max_functions, 100U);
   EXPECT_EQ(daemon.max_locks, 1000U);
   EXPECT_EQ(daemon.max_targets, 200U);

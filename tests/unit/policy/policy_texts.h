@@ -41,6 +41,7 @@ daemon:
   exempt_error_ratio: 20%
   exempt_minimum_calls: 50
   fuse_handling: 20us
+  fuse_model_error: 7
   max_functions: 100
   max_locks: 1000
   max_targets: 200

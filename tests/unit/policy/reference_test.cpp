@@ -71,6 +71,7 @@ TEST(Reference, DefaultsInTheTablesAreThoseOfTheStructs) {
   EXPECT_EQ(read.exempt_error_ratio, defaults.exempt_error_ratio);
   EXPECT_EQ(read.exempt_minimum_calls, defaults.exempt_minimum_calls);
   EXPECT_EQ(read.fuse_handling_ns, defaults.fuse_handling_ns);
+  EXPECT_EQ(read.fuse_model_error, defaults.fuse_model_error);
   EXPECT_EQ(read.max_functions, defaults.max_functions);
   EXPECT_EQ(read.max_locks, defaults.max_locks);
   EXPECT_EQ(read.max_targets, defaults.max_targets);
