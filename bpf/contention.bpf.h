@@ -78,11 +78,29 @@ static __always_inline int rg_keep_wait(rg_u64 pid_tgid, struct rg_wait *entry, 
 	return error;
 }
 
-static __always_inline void rg_wait_begins(rg_u64 pid_tgid, rg_u64 address, rg_u32 operation, rg_u32 expected)
+/* Counts a run; the time if this one is to be timed, else 0. */
+static __always_inline rg_u64 rg_begin_run(struct rg_program_runs *program)
+{
+	return __sync_fetch_and_add(&program->runs, 1) & (RG_TIMED_EACH - 1) ? 0 : bpf_ktime_get_ns();
+}
+
+static __always_inline void rg_end_run(struct rg_program_runs *program, rg_u64 start_ns)
+{
+	rg_u64 took_ns;
+
+	if (!start_ns)
+		return;
+	took_ns = bpf_ktime_get_ns() - start_ns;
+	__sync_fetch_and_add(&program->timed, 1);
+	__sync_fetch_and_add(&program->timed_ns, took_ns < RG_TIMED_MAX_NS ? took_ns : RG_TIMED_MAX_NS);
+}
+
+static __always_inline void rg_wait_begins(rg_u64 pid_tgid, rg_u32 target_id, rg_u64 address, rg_u32 operation,
+					   rg_u32 expected)
 {
 	struct rg_wait *entry = bpf_map_lookup_elem(&rg_waits, &pid_tgid);
 	struct rg_lock_key key = {.address = address, .tgid = pid_tgid >> 32};
-	struct rg_wait wait = {.address = address};
+	struct rg_wait wait = {.address = address, .target_id = target_id};
 	struct rg_lock_counters *lock;
 
 	if (entry && entry->start_ns) { /* one whose end was not seen */
@@ -118,43 +136,41 @@ static __always_inline void rg_wake(void *ctx, rg_u64 pid_tgid, rg_u64 address)
 
 static __always_inline int rg_futex_enters(void *ctx, rg_u64 address, rg_u32 operation, rg_u32 expected, rg_u64 second)
 {
-	rg_u64 pid_tgid = bpf_get_current_pid_tgid();
-	rg_u32 tgid = pid_tgid >> 32;
+	rg_u64 pid_tgid = bpf_get_current_pid_tgid(), start_ns;
+	rg_u32 tgid = pid_tgid >> 32, target_id;
 	struct rg_target *target = bpf_map_lookup_elem(&rg_targets, &tgid);
+	struct rg_contention_counters *figures;
 	enum rg_futex_action action;
 
-	if (!target || !(target->flags & RG_TARGET_CONTENTION))
+	if (!target || !(target->flags & (RG_TARGET_CONTENTION | RG_TARGET_RESTS)))
 		return 0;
+	target_id = target->target_id;
+	figures = bpf_map_lookup_elem(&rg_contention_figures, &target_id);
+	if (!figures) /* the daemon gives no such id */
+		return 0;
+	if (target->flags & RG_TARGET_RESTS) {
+		__sync_fetch_and_add(&figures->resting_calls, 1);
+		return 0;
+	}
+	start_ns = rg_begin_run(&figures->calls);
 	action = rg_futex_action_of(operation);
 	if (action == RG_FUTEX_IS_WAIT) {
-		rg_wait_begins(pid_tgid, address, operation, expected);
+		rg_wait_begins(pid_tgid, target_id, address, operation, expected);
 	} else if (action == RG_FUTEX_IS_WAKE) {
 		rg_wake(ctx, pid_tgid, address);
 		if ((operation & FUTEX_CMD_MASK) == FUTEX_WAKE_OP)
 			rg_wake(ctx, pid_tgid, second);
 	}
+	rg_end_run(&figures->calls, start_ns);
 	return 0;
 }
 
-static __always_inline int rg_futex_exits(void *ctx, long result)
+/* A wait that slept: into the figures of its lock. */
+static __always_inline void rg_count_wait(void *ctx, struct rg_lock_counters *lock, const struct rg_wait *wait,
+					  rg_u64 start_ns)
 {
-	rg_u64 pid_tgid = bpf_get_current_pid_tgid();
-	struct rg_wait *wait = bpf_map_lookup_elem(&rg_waits, &pid_tgid);
 	struct rg_sample_cause cause = {.role = RG_STACK_WAITER};
-	struct rg_lock_counters *lock;
-	rg_u64 start_ns;
 
-	if (!wait || !wait->start_ns)
-		return 0;
-	start_ns = wait->start_ns;
-	wait->start_ns = 0;
-	lock = rg_leave_lock(pid_tgid, wait->address);
-	if (result == -RG_EAGAIN) /* the value had changed already: it never slept */
-		return 0;
-	if (!lock) {
-		rg_drop(RG_DROP_LOCK_FORGOTTEN);
-		return 0;
-	}
 	cause.now_ns = bpf_ktime_get_ns();
 	cause.address = wait->address;
 	cause.duration_ns = cause.now_ns - start_ns;
@@ -165,6 +181,33 @@ static __always_inline int rg_futex_exits(void *ctx, long result)
 	rg_raise(&lock->max_ns, cause.duration_ns);
 	lock->last_ns = cause.now_ns;
 	rg_sample_stack(ctx, lock, &cause);
+}
+
+static __always_inline int rg_futex_exits(void *ctx, long result)
+{
+	rg_u64 pid_tgid = bpf_get_current_pid_tgid(), start_ns, run_ns;
+	struct rg_wait *wait = bpf_map_lookup_elem(&rg_waits, &pid_tgid);
+	struct rg_contention_counters *figures;
+	struct rg_lock_counters *lock;
+	rg_u32 target_id;
+
+	if (!wait || !wait->start_ns)
+		return 0;
+	target_id = wait->target_id;
+	figures = bpf_map_lookup_elem(&rg_contention_figures, &target_id);
+	if (!figures)
+		return 0;
+	run_ns = rg_begin_run(&figures->waits);
+	start_ns = wait->start_ns;
+	wait->start_ns = 0;
+	lock = rg_leave_lock(pid_tgid, wait->address);
+	if (result != -RG_EAGAIN) { /* else the value had changed already: it never slept */
+		if (lock)
+			rg_count_wait(ctx, lock, wait, start_ns);
+		else
+			rg_drop(RG_DROP_LOCK_FORGOTTEN);
+	}
+	rg_end_run(&figures->waits, run_ns);
 	return 0;
 }
 

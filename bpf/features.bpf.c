@@ -10,6 +10,13 @@ int rg_empty_uprobe(struct pt_regs *ctx)
 	return 0;
 }
 
+/* Attached to both tracepoints of one system call. */
+SEC("tp/syscalls/sys_enter_getppid")
+int rg_empty_tracepoint(void *ctx)
+{
+	return 0;
+}
+
 /* 1: the overflow counts (PERF_EVENT_IOC_REFRESH); nothing is written to a buffer, because there is none. */
 SEC("perf_event")
 int rg_empty_watch(void *ctx)

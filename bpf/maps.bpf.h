@@ -74,6 +74,14 @@ struct {
 	__type(value, struct rg_wait);
 } rg_waits SEC(".maps");
 
+/* What the contention programs cost each target group, per CPU. Key: target id. Written by them, read by the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RG_MAX_TARGET_GROUPS);
+	__type(key, rg_u32);
+	__type(value, struct rg_contention_counters);
+} rg_contention_figures SEC(".maps");
+
 /* Records for the daemon. Full: ring_full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

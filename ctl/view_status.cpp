@@ -72,6 +72,13 @@ std::string budget_lines(const Doc& document, const Style& style) {
                              percent(guard.number("share")), percent(guard.number("limit"))) +
                      model_text(guard.at("model")));
   }
+  for (const Doc& guard : budget.list("contention")) {
+    const double watched = guard.number("watched_share");
+    text += line(text.empty() ? "budget" : "",
+                 fmt::format("{}: seeing futex calls takes {} of its CPU time, {} allowed", guard.text("guard"),
+                             percent(guard.number("share")), percent(guard.number("limit"))) +
+                     (watched < 1 ? fmt::format("; locks are watched {} of the time", percent(watched)) : ""));
+  }
   if (budget.at("fuse").flag("open")) {
     text += line("fuse", style.paint("open, no function is probed: ", Tone::kBad) + budget.at("fuse").text("reason"));
   }

@@ -78,12 +78,20 @@ BudgetDesk::BudgetDesk(const policy::Policy& policy, const Clock& clock, std::ui
   reload(policy);
 }
 
+void BudgetDesk::learn_costs() {
+  if (!groups_.empty()) {
+    costs_.wait(clock_.monotonic_ns());
+  }
+}
+
 void BudgetDesk::reload(const policy::Policy& policy) {
   std::map<std::string, double> budgets;
+  bool wants_costs = false;
   guards_.clear();
   judged_by_switch_.clear();
   for (const policy::Guard& guard : policy.guards) {
     guards_.push_back(guard.name);
+    wants_costs = wants_costs || !guard.functions.empty() || guard.contention.enabled;
     if (!guard.functions.empty()) {
       budgets.emplace(guard.name, guard.budget);
     }
@@ -93,7 +101,7 @@ void BudgetDesk::reload(const policy::Policy& policy) {
       }
     }
   }
-  if (!budgets.empty() && !costs_.measured()) {
+  if (wants_costs && !costs_.measured()) {
     costs_.measure();
   }
   governor_.set_budgets(budgets);

@@ -41,7 +41,7 @@ class BudgetDesk {
   BudgetDesk(const policy::Policy& policy, const Clock& clock, std::uint64_t seed, BudgetSources sources);
 
   // Before the first probe is set: what a hit costs, if the policy has functions.
-  void learn_costs() { costs_.wait(clock_.monotonic_ns()); }
+  void learn_costs();
 
   // A policy whose budget is another one has all its functions back.
   void reload(const policy::Policy& policy);
@@ -55,6 +55,8 @@ class BudgetDesk {
   [[nodiscard]] std::vector<plan::FunctionProbe> take_hidden_changes() { return std::exchange(hidden_changes_, {}); }
   [[nodiscard]] plan::LeftOutProbes left_out() const;
   [[nodiscard]] plan::ReturnShares returns() const;
+
+  [[nodiscard]] const HitCosts& costs() const { return costs_; }
 
   // Adds costs to the figures of functions.
   void add_costs(std::vector<detect::FunctionFigures>& figures) const;

@@ -26,11 +26,18 @@ double bare_entry_ns(symbols::SiteKind kind) {
   return 0;
 }
 constexpr double kBareReturnNs = 60;
+constexpr double kBareTracepointNs = 14;
+
+// Of the two others (FutexHook), which are not measured.
+constexpr double kBareFutexFunctionNs = 20;
+constexpr double kBareFutexRawNs = 16;
 
 // A virtual machine may have moved to another host.
 constexpr std::int64_t kMeasurePeriodNs = 3600 * kNsPerSecond;
 
 }  // namespace
+
+HitCosts::HitCosts(Calibrate calibrate) : calibrate_(std::move(calibrate)), tracepoint_ns_(kBareTracepointNs) {}
 
 void HitCosts::measure() {
   if (running_.valid()) {
@@ -52,6 +59,8 @@ void HitCosts::poll(std::int64_t now_ns) {
   figures_ = running_.get();
   measured_ = true;
   measured_ns_ = now_ns;
+  // An hour later the rights to see tracefs may be gone.
+  tracepoint_ns_ = figures_.cost_ns("tracepoint").value_or(tracepoint_ns_);
   for (const Error& failure : figures_.failures) {
     spdlog::warn("calibration: {}", failure.to_string());
   }
@@ -72,5 +81,17 @@ double HitCosts::entry_ns(symbols::SiteKind kind) const {
 }
 
 double HitCosts::return_ns() const { return figures_.cost_ns("return").value_or(kBareReturnNs); }
+
+double HitCosts::futex_call_ns(kernel::FutexHook hook) const {
+  switch (hook) {
+    case kernel::FutexHook::kFunction:
+      return kBareFutexFunctionNs;
+    case kernel::FutexHook::kTracepoint:
+      return 2 * tracepoint_ns_;
+    case kernel::FutexHook::kRawTracepoint:
+      return kBareFutexRawNs;
+  }
+  return 0;
+}
 
 }  // namespace raceguard::app

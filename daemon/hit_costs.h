@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a hit of a function's probe costs on this machine.
+// What a hit of a probe costs on this machine.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <future>
 
+#include "daemon/kernel/attachment.h"
 #include "daemon/kernel/calibrate.h"
 #include "daemon/symbols/symbol.h"
 
@@ -19,7 +20,7 @@ class HitCosts {
  public:
   using Calibrate = std::function<kernel::Calibration()>;  // called on the thread
 
-  explicit HitCosts(Calibrate calibrate) : calibrate_(std::move(calibrate)) {}
+  explicit HitCosts(Calibrate calibrate);
 
   // Begins to measure, unless it is at it. A thread that the daemon's start begins keeps the rights that it gives up
   // afterwards, and ends within a second.
@@ -35,9 +36,12 @@ class HitCosts {
   // What the kernel takes for an entry probe on such a site, and for a return probe.
   [[nodiscard]] double entry_ns(symbols::SiteKind kind) const;
   [[nodiscard]] double return_ns() const;
+  // For one futex call, entry and exit, that is seen by such hooks.
+  [[nodiscard]] double futex_call_ns(kernel::FutexHook hook) const;
 
  private:
   Calibrate calibrate_;
+  double tracepoint_ns_;  // of the last time that it could be measured
   bool measured_ = false;
   std::int64_t measured_ns_ = 0;
   kernel::Calibration figures_;

@@ -16,6 +16,7 @@
 #include "daemon/export/race_views.h"
 #include "daemon/omission_text.h"
 #include "daemon/policy/load.h"
+#include "daemon/process_cpu.h"
 #include "daemon/version.h"
 
 namespace raceguard::app {
@@ -42,6 +43,7 @@ Pipeline::Pipeline(policy::Policy policy, std::vector<std::filesystem::path> con
       observer_(prober_.targets(), policy_.daemon.max_locks),
       races_(policy_, clock),
       budget_(policy_, clock, seed, BudgetSources::of_this_machine(prober.attachment().uses_uprobe_session())),
+      contention_(policy_, clock, process_cpu_ns),
       desk_(desk),
       source_(source),
       clock_(clock),
@@ -71,6 +73,7 @@ void Pipeline::follow(const ProbeChanges& changes) {
   if (changes.replanned) {
     races_.follow(prober_.targets(), prober_.plan());
     budget_.follow(prober_.plan());
+    contention_.follow(prober_.plan());
   }
   for (const pid_t pid : changes.forget_processes) {
     if (auto forgotten = prober_.attachment().forget_process(pid); !forgotten) {
@@ -131,6 +134,7 @@ void Pipeline::tick() {
     report("reading the kernel's counters", read.error());
   } else {
     charge(observer_.function_readings());
+    charge_contention();
   }
   if (begin_ns >= next_expiry_ns_) {
     next_expiry_ns_ = begin_ns + kExpiryPeriodNs;
@@ -236,6 +240,7 @@ Result<void> Pipeline::reload() {
   told_omissions_.clear();
   races_.reload(policy_);
   budget_.reload(policy_);
+  contention_.reload(policy_);
   follow(*changes);
   leave_out();
   attach_postponed();

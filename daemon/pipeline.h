@@ -14,6 +14,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "daemon/budget_desk.h"
+#include "daemon/contention_desk.h"
 #include "daemon/export/peer.h"
 #include "daemon/export/snapshot.h"
 #include "daemon/export/snapshot_source.h"
@@ -69,6 +70,10 @@ class Pipeline {
   // pipeline_budget.cpp
   void attach_postponed();
   void charge(const std::vector<kernel::FunctionReading>& readings);
+  void charge_contention();
+  void tick_contention();
+  void rest_contention(const plan::PlanDifference& change);
+  void note_steps(const std::vector<breaker::BudgetStep>& steps);
   void leave_out();
   void expect_costs();
   void hide_returns();
@@ -84,6 +89,8 @@ class Pipeline {
   Observer observer_;
   RaceDesk races_;
   BudgetDesk budget_;
+  ContentionDesk contention_;
+  bool contention_attached_ = true;
   SwitchDesk& desk_;
   exporting::SnapshotSource& source_;
   const Clock& clock_;

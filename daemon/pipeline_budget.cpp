@@ -65,12 +65,56 @@ void Pipeline::govern() {
 void Pipeline::charge(const std::vector<kernel::FunctionReading>& readings) {
   const auto steps = budget_.tick(readings);
   hide_returns();
+  note_steps(steps);
+  if (!steps.empty()) {
+    leave_out();
+  }
+}
+
+void Pipeline::note_steps(const std::vector<breaker::BudgetStep>& steps) {
   for (const breaker::BudgetStep& step : steps) {
     spdlog::warn("{}", exporting::budget_step_text(step));
     desk_.note("budget", exporting::budget_step_json(step));
   }
-  if (!steps.empty()) {
-    leave_out();
+}
+
+void Pipeline::charge_contention() {
+  if (contention_.is_due()) {
+    tick_contention();
+  }
+  plan::PlanDifference change;
+  change.add_targets = contention_.take_changes();
+  if (!change.add_targets.empty() || contention_attached_ == contention_.all_rest()) {
+    rest_contention(change);
+  }
+}
+
+void Pipeline::tick_contention() {
+  const std::size_t groups = std::min<std::size_t>(policy_.guards.size(), RG_MAX_TARGET_GROUPS);
+  const auto counted = prober_.attachment().read_contention(static_cast<std::uint32_t>(groups));
+  if (!counted) {
+    report("reading what the contention watch costs", counted.error());
+    return;
+  }
+  note_steps(contention_.tick(*counted, budget_.costs().futex_call_ns(prober_.attachment().futex_hook())));
+}
+
+// Past the plan, which stays as it is. Where all watches rest, futex calls cost nothing at all.
+void Pipeline::rest_contention(const plan::PlanDifference& change) {
+  for (const plan::TargetEntry& entry : change.add_targets) {
+    if (!entry.contention_rests) {
+      observer_.seek_waits(entry.id.pid);  // that began meanwhile
+    }
+  }
+  for (const Error& error : prober_.attachment().apply(change)) {
+    report("resting the contention watch", error);
+  }
+  if (contention_attached_ == contention_.all_rest()) {
+    contention_attached_ = !contention_attached_;
+    auto done = contention_attached_ ? prober_.attachment().resume_contention() : prober_.attachment().pause_contention();
+    if (!done) {
+      report("attaching and detaching the contention watch", done.error());
+    }
   }
 }
 
@@ -94,6 +138,7 @@ void Pipeline::leave_out() {
 void Pipeline::publish_budget(exporting::Snapshot& snapshot) const {
   budget_.add_costs(snapshot.functions);
   snapshot.budget = budget_.view();
+  snapshot.budget.contention = contention_.view();
 }
 
 }  // namespace raceguard::app

@@ -53,6 +53,8 @@ struct BudgetStep {
     kExempt,      // probed or on trial -> exempt: the function's probe is detached
     kTry,         // exempt -> on trial: it is probed again, for its time is over
     kRestore,     // on trial -> probed: it kept to the budget
+    kWatchLess,   // the contention watch rests for more of the time
+    kWatchMore,   // for less, or not at all
     kFuseOpen,    // every function's probe is detached
     kFuseTry,     // they are back, on trial
     kFuseClose,   // they stay
@@ -66,10 +68,11 @@ struct BudgetStep {
   Instant time;
   std::int64_t next_change_ns = 0;  // monotonic: when it is tried again, or the trial ends; 0: not by time
   double return_share = 1;          // kSample, kSampleMore: of the calls, those whose return is seen from now on
+  double watch_share = 1;           // kWatchLess, kWatchMore: of the time, that in which locks are watched
 };
 
-inline constexpr std::array<std::string_view, 8> kBudgetStepNames = {
-    "sample", "sample_more", "exempt", "try", "restore", "fuse_open", "fuse_try", "fuse_close"};
+inline constexpr std::array<std::string_view, 10> kBudgetStepNames = {
+    "sample", "sample_more", "exempt", "try", "restore", "watch_less", "watch_more", "fuse_open", "fuse_try", "fuse_close"};
 constexpr std::string_view to_string(BudgetStep::Kind kind) {
   return kBudgetStepNames.at(static_cast<std::size_t>(kind));
 }

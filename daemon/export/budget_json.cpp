@@ -44,6 +44,7 @@ json budget_step_json(const BudgetStep& step) {
           {"reason", step.reason},
           {"evidence", measurements_json(step.evidence)},
           {"return_share", step.return_share},
+          {"watch_share", step.watch_share},
           {"time", time_or_null(step.time.realtime_ns)},
           {"monotonic_ns", step.time.monotonic_ns},
           {"next_change", wait_ns == 0 ? json(nullptr) : time_or_null(step.time.realtime_ns + wait_ns)}};
@@ -83,6 +84,18 @@ json budget_json(const Snapshot& snapshot) {
                       {"target_cpu_seconds", to_seconds(guard.cpu_ns)},
                       {"steps", steps_json(guard.steps, BudgetStep::Kind::kSample, BudgetStep::Kind::kRestore)}});
   }
+  json contention = json::array();
+  for (const ContentionBudgetView& guard : budget.contention) {
+    contention.push_back({{"guard", guard.guard},
+                          {"limit", guard.limit},
+                          {"share", guard.share},
+                          {"watched_share", guard.watched_share},
+                          {"resting", guard.resting},
+                          {"futex_calls", guard.calls},
+                          {"cost_seconds", to_seconds(guard.cost_ns)},
+                          {"target_cpu_seconds", to_seconds(guard.cpu_ns)},
+                          {"steps", {{"watch_less", guard.steps_less}, {"watch_more", guard.steps_more}}}});
+  }
   return {{"calibrated", budget.calibrated},
           {"handling_seconds", budget.handling_ns / 1e9},
           {"fuse",
@@ -91,6 +104,7 @@ json budget_json(const Snapshot& snapshot) {
             {"next_change", monotonic_or_null(snapshot, budget.fuse_next_change_ns)},
             {"steps", steps_json(budget.fuse_steps, BudgetStep::Kind::kFuseOpen, BudgetStep::Kind::kFuseClose)}}},
           {"guards", std::move(guards)},
+          {"contention", std::move(contention)},
           {"exemptions", exemptions_json(snapshot)}};
 }
 

@@ -67,4 +67,26 @@ void put_budget(FamilyList& out, const BudgetView& budget) {
       .value(std::uint64_t{budget.calibrated});
 }
 
+void put_contention_budget(FamilyList& out, const BudgetView& budget) {
+  const auto guard_label = [](const ContentionBudgetView& guard) { return MetricLabels{{"guard", guard.guard}}; };
+  const auto put = [&](const auto value_of) {
+    for (const auto& guard : budget.contention) out.value(value_of(guard), guard_label(guard));
+  };
+  out.counter("raceguard_contention_futex_calls_total", "Futex calls of the targets, seen or only counted.");
+  put([](const auto& guard) { return guard.calls; });
+  out.counter("raceguard_contention_cost_seconds_total", "What seeing them took of the targets' time, calibrated.");
+  put([](const auto& guard) { return to_seconds(guard.cost_ns); });
+  out.gauge("raceguard_contention_cost_share_ratio", "Share of the targets' CPU time that this took of late.");
+  put([](const auto& guard) { return guard.share; });
+  out.gauge("raceguard_contention_limit_ratio", "The share that it may take.");
+  put([](const auto& guard) { return guard.limit; });
+  out.gauge("raceguard_contention_watched_ratio", "Share of the time in which locks are watched; 1: always.");
+  put([](const auto& guard) { return guard.watched_share; });
+  out.counter("raceguard_contention_steps_total", "Decisions to watch locks for less or more of the time.");
+  for (const auto& guard : budget.contention) {
+    out.value(guard.steps_less, {{"guard", guard.guard}, {"step", "watch_less"}});
+    out.value(guard.steps_more, {{"guard", guard.guard}, {"step", "watch_more"}});
+  }
+}
+
 }  // namespace raceguard::exporting

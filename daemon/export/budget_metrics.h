@@ -8,5 +8,6 @@ class FamilyList;
 struct BudgetView;
 
 void put_budget(FamilyList& out, const BudgetView& budget);
+void put_contention_budget(FamilyList& out, const BudgetView& budget);
 
 }  // namespace raceguard::exporting

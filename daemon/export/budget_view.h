@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What probes of functions cost, and what was done about it, as readers see it; a part of the Snapshot.
+// What probes of functions and the watch of futex calls cost, and what was done about it, as readers see it; a part of the Snapshot.
 #pragma once
 
 #include <array>
@@ -37,6 +37,20 @@ struct ExemptionView {
   std::int64_t next_change_ns = 0;  // monotonic
 };
 
+// Of one guard's contention watch.
+struct ContentionBudgetView {
+  std::string guard;
+  double limit = 0;          // share of the targets' CPU time
+  double share = 0;          // of the last ten seconds
+  double watched_share = 1;  // of the time, in which locks are watched
+  bool resting = false;      // they are not, now
+  std::int64_t cost_ns = 0;  // since the start, as all below
+  std::int64_t cpu_ns = 0;   // of its targets
+  std::uint64_t calls = 0;   // futex calls
+  std::uint64_t steps_less = 0;
+  std::uint64_t steps_more = 0;
+};
+
 struct BudgetView {
   bool calibrated = false;  // else the costs are those of a bare machine, the least there are
   bool fuse_open = false;
@@ -45,6 +59,7 @@ struct BudgetView {
   std::array<std::uint64_t, breaker::kBudgetStepNames.size()> fuse_steps{};
   double handling_ns = 0;  // mean of a hit in the last second
   std::vector<GuardBudgetView> guards;
+  std::vector<ContentionBudgetView> contention;
   std::vector<ExemptionView> exemptions;
 };
 

@@ -268,6 +268,7 @@ std::string Metrics::render(const Snapshot& snapshot, const ProcessFigures& proc
   put_deadlocks(out, snapshot);
   put_watch(out, snapshot.watch);
   put_budget(out, snapshot.budget);
+  put_contention_budget(out, snapshot.budget);
   put_drops(out, snapshot);
   put_daemon(out, snapshot);
   put_process(out, snapshot, process);

@@ -71,7 +71,8 @@ std::optional<Error> Attachment::Impl::add_target(const plan::TargetEntry& entry
   const auto tgid = static_cast<rg_u32>(entry.id.pid);
   rg_target target{};
   target.target_id = entry.guard_index;
-  target.flags = (entry.contention ? RG_TARGET_CONTENTION : 0) | (entry.functions ? RG_TARGET_FUNCTIONS : 0);
+  const rg_u32 contention = entry.contention_rests ? RG_TARGET_RESTS : RG_TARGET_CONTENTION;
+  target.flags = (entry.contention ? contention : 0) | (entry.functions ? RG_TARGET_FUNCTIONS : 0);
   if (const int status = bpf_map_update_elem(fd(maps().rg_targets), &tgid, &target, BPF_ANY); status != 0) {
     return kernel_error(Request::kMap, fmt::format("cannot add process {} to BPF map rg_targets", tgid), -status);
   }
@@ -150,6 +151,12 @@ Result<std::vector<FunctionReading>> Attachment::read_functions() const { return
 
 namespace {
 
+void add(rg_program_runs& sum, const rg_program_runs& cpu) {
+  sum.runs += cpu.runs;
+  sum.timed += cpu.timed;
+  sum.timed_ns += cpu.timed_ns;
+}
+
 template <typename Reading, typename Key, typename Value>
 Result<std::vector<Reading>> readings_of(int map, const char* name) {
   auto entries = read_hash<Key, Value>(map, name);
@@ -168,6 +175,23 @@ Result<std::vector<Reading>> readings_of(int map, const char* name) {
 
 Result<std::vector<LockReading>> Attachment::read_locks() const {
   return readings_of<LockReading, rg_lock_key, rg_lock_counters>(impl_->fd(impl_->maps().rg_locks), "rg_locks");
+}
+
+Result<std::vector<rg_contention_counters>> Attachment::read_contention(std::uint32_t target_groups) const {
+  std::vector<rg_contention_counters> sums(target_groups);
+  for (rg_u32 target_id = 0; target_id < target_groups; ++target_id) {
+    const auto of_cpus = read_per_cpu<rg_contention_counters>(impl_->fd(impl_->maps().rg_contention_figures),
+                                                              "rg_contention_figures", target_id);
+    if (!of_cpus) {
+      return fail(of_cpus.error());
+    }
+    for (const rg_contention_counters& cpu : *of_cpus) {
+      add(sums[target_id].calls, cpu.calls);
+      add(sums[target_id].waits, cpu.waits);
+      sums[target_id].resting_calls += cpu.resting_calls;
+    }
+  }
+  return sums;
 }
 
 // A wait that ends unseen must not be taken for one that lasts.

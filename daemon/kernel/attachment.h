@@ -94,6 +94,8 @@ class Attachment {
 
   [[nodiscard]] Result<std::vector<FunctionReading>> read_functions() const;
   [[nodiscard]] Result<std::vector<LockReading>> read_locks() const;
+  // What the contention programs did for the first so many target ids, RG_MAX_TARGET_GROUPS at most.
+  [[nodiscard]] Result<std::vector<rg_contention_counters>> read_contention(std::uint32_t target_groups) const;
   // Of every thread that waited once, max_waits at most. Written while it is read: an entry may be half of an old and
   // half of a new wait.
   [[nodiscard]] Result<std::vector<WaitReading>> read_waits() const;

@@ -144,16 +144,17 @@ Result<std::optional<TraceFs>> tracefs_for(FutexHook hook) {
   return std::optional(std::move(*opened));
 }
 
-Result<void> attach_futex_by(BpfObject& object, const std::optional<TraceFs>& tracefs) {
+Result<void> attach_futex_now(BpfObject& object) {
   const auto programs = futex_programs(*object.skeleton);
   const FutexPrograms& pair = *std::find_if(programs.begin(), programs.end(),
                                             [&](const FutexPrograms& each) { return each.hook == object.futex_hook; });
+  const TraceFs* tracefs = object.tracefs ? &*object.tracefs : nullptr;
   // Exit before entry, so that no wait begins whose end is missed.
-  auto exit = attach_futex_program(pair.exit, pair.hook, tracefs ? &*tracefs : nullptr, "sys_exit_futex");
+  auto exit = attach_futex_program(pair.exit, pair.hook, tracefs, "sys_exit_futex");
   if (!exit) {
     return fail(std::move(exit).error());
   }
-  auto enter = attach_futex_program(pair.enter, pair.hook, tracefs ? &*tracefs : nullptr, "sys_enter_futex");
+  auto enter = attach_futex_program(pair.enter, pair.hook, tracefs, "sys_enter_futex");
   if (!enter) {
     return fail(std::move(enter).error());
   }
@@ -180,14 +181,15 @@ Result<BpfObject> load_with(const AttachmentOptions& options, FutexHook hook, Up
   if (!choose_uprobe_way(*object.skeleton, way, session)) {
     return fail(ErrorCode::kInternal, "cannot set the attach type of the uprobe programs");
   }
-  const auto tracefs = tracefs_for(hook);  // before the costly part
+  auto tracefs = tracefs_for(hook);  // before the costly part
   if (!tracefs) {
     return fail(tracefs.error());
   }
+  object.tracefs = std::move(*tracefs);
   if (auto error = load(*object.skeleton)) {
     return fail(std::move(*error));
   }
-  if (auto attached = attach_task_life(object).and_then([&] { return attach_futex_by(object, *tracefs); }); !attached) {
+  if (auto attached = attach_task_life(object).and_then([&] { return attach_futex_now(object); }); !attached) {
     return fail(std::move(attached).error());
   }
   return object;
@@ -199,9 +201,7 @@ Result<void> attach_futex(BpfObject& object) {
   if (!object.futex_links.empty()) {
     return {};
   }
-  return tracefs_for(object.futex_hook).and_then([&](const std::optional<TraceFs>& tracefs) {
-    return attach_futex_by(object, tracefs);
-  });
+  return attach_futex_now(object);
 }
 
 void SkeletonDeleter::operator()(raceguard_bpf* skeleton) const { raceguard_bpf__destroy(skeleton); }

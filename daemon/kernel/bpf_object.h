@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "daemon/kernel/attachment.h"
 #include "daemon/kernel/tracepoint.h"
@@ -23,6 +25,7 @@ struct BpfObject {
   bool uprobe_session = false;    // functions have one link for entry and return
   std::vector<Link> links;        // task life; after the skeleton, so that they go first
   std::vector<Link> futex_links;  // the same; none: futex calls are not seen now
+  std::optional<TraceFs> tracefs;  // if the hook needs it: rights that mount it may be given up before the next time
   FutexHook futex_hook = FutexHook::kFunction;
 };
 

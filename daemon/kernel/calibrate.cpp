@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/kernel/calibrate.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -11,6 +14,7 @@
 
 #include "daemon/kernel/feature_object.h"
 #include "daemon/kernel/own_code.h"
+#include "daemon/kernel/tracepoint.h"
 #include "daemon/kernel/uprobe.h"
 #include "daemon/kernel/watchpoint.h"
 #include "features.skel.h"
@@ -46,6 +50,7 @@ constexpr std::array kSites = {
 };
 constexpr const char* kReturn = "return";
 constexpr const char* kWatchpoint = "watchpoint";
+constexpr const char* kTracepoint = "tracepoint";
 constexpr int kBatches = 20;
 constexpr int kHitsPerLook = 16;  // at the clock
 
@@ -122,6 +127,26 @@ class Measurement {
     result_.string_slowdown = time_of(copy_by_string_instruction, options_.batch_ns) / bare_copy_ns;
   }
 
+  // Of a system call that nobody else calls often, entry and exit.
+  void tracepoint() {
+    const auto tracefs = TraceFs::open();
+    if (!tracefs) {
+      result_.failures.push_back(tracefs.error());
+      return;
+    }
+    const auto call = [] { ::syscall(SYS_getppid); };
+    const double bare_ns = time_of(call, options_.batch_ns);
+    for (const char* name : {"sys_enter_getppid", "sys_exit_getppid"}) {
+      auto link = attach_tracepoint(object_.progs.rg_empty_tracepoint, *tracefs, "syscalls", name);
+      if (!link) {
+        result_.failures.push_back(std::move(link).error());
+        return;
+      }
+      links_.push_back(std::move(*link));
+    }
+    record(kTracepoint, std::nullopt, std::max(0.0, time_of(call, options_.batch_ns) - bare_ns) / 2);
+  }
+
   void finish() { detach(std::move(links_)); }
 
  private:
@@ -186,7 +211,7 @@ Calibration calibrate(const CalibrationOptions& options) {
   Calibration result;
   result.uprobe_multi = options.allow_uprobe_multi && kernel_has_uprobe_multi();
   const UprobeWay way = result.uprobe_multi ? UprobeWay::kMulti : UprobeWay::kPerfEvent;
-  const std::array<std::string, 2> programs{"rg_empty_uprobe", "rg_empty_watch"};
+  const std::array<std::string, 3> programs{"rg_empty_uprobe", "rg_empty_watch", "rg_empty_tracepoint"};
   auto object = load_features(
       programs, [way](features_bpf& opened) { static_cast<void>(prepare_uprobe(opened.progs.rg_empty_uprobe, way)); });
   if (!object) {
@@ -196,6 +221,7 @@ Calibration calibrate(const CalibrationOptions& options) {
   Measurement measurement(options, **object, way, result);
   measurement.entries();
   measurement.at_return();
+  measurement.tracepoint();
   if (options.watchpoint) {
     measurement.watchpoint();
   }

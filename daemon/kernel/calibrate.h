@@ -14,8 +14,8 @@
 namespace raceguard::kernel {
 
 struct HitCost {
-  std::string instruction;                     // "push %rbp"; "return"; "watchpoint"
-  std::optional<symbols::SiteKind> site_kind;  // of an entry probe; empty for return and watchpoint
+  std::string instruction;                     // "push %rbp"; "return"; "watchpoint"; "tracepoint"
+  std::optional<symbols::SiteKind> site_kind;  // of an entry probe; empty for the others
   double ns = 0;                               // added to the call by an empty BPF program; mean of the fastest batch
 };
 
@@ -35,7 +35,7 @@ struct Calibration {
 
   // The dearest measured instruction of the kind; empty if there is none.
   [[nodiscard]] std::optional<double> entry_ns(symbols::SiteKind kind) const;
-  // By HitCost::instruction: "return" (added to its entry's cost), "watchpoint".
+  // By HitCost::instruction: "return" (added to its entry's cost), "watchpoint", "tracepoint" (one of a system call's two).
   [[nodiscard]] std::optional<double> cost_ns(const std::string& instruction) const;
   // The defaults where it could not be measured.
   [[nodiscard]] WatchpointCost watchpoint() const;

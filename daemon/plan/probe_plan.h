@@ -27,6 +27,7 @@ struct TargetEntry {
   std::uint32_t guard_index = 0;
   bool contention = false;
   bool functions = false;
+  bool contention_rests = false;  // with `contention`; not the plan's: the budget has the watch rest
   friend bool operator==(const TargetEntry&, const TargetEntry&) = default;
 };
 

@@ -10,6 +10,7 @@
 
 #include "daemon/policy/decoder.h"
 #include "daemon/policy/document.h"
+#include "raceguard/abi/bpf.h"
 #include "raceguard/abi/switch_page.h"
 
 namespace raceguard::policy {
@@ -240,6 +241,11 @@ void check_guard(void* guard_object, const Node& node, Context& context) {
 }
 
 void check_policy(const Policy& policy, Context& context) {
+  if (policy.guards.size() > RG_MAX_TARGET_GROUPS) {
+    context.refuse(ErrorCode::kPolicyRange, policy.guards[RG_MAX_TARGET_GROUPS].position,
+                   fmt::format("more than {} policies, expected no more than the kernel's maps have room for",
+                               RG_MAX_TARGET_GROUPS));
+  }
   std::size_t switches = 0;
   for (const Guard& guard : policy.guards) {
     for (const SwitchPolicy& switch_policy : guard.switches) {

@@ -54,6 +54,7 @@ struct FunctionGuard {
 struct ContentionGuard {
   bool enabled = true;
   double stack_samples_per_second = 20;  // stack copies a second and CPU, at most; the largest of all guards
+  double budget = 0.01;                  // of the targets' CPU time, to see their futex calls; 1: no bound
 };
 
 struct WatchedVariable {

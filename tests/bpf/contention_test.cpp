@@ -185,6 +185,35 @@ TEST_P(Contention, APauseForgetsTheWaitsUnderWayAndKeepsTheFigures) {
   EXPECT_EQ(lock_at(attachment_, target_.pid(), address).waits, 0U);
 }
 
+TEST_P(Contention, CallsAndWaitsOfATargetAreChargedToItsGroup) {
+  plan::PlanDifference difference;
+  difference.add_targets = {target_entry(target_.pid())};
+  difference.add_targets[0].guard_index = 2;
+  ASSERT_TRUE(attachment_.apply(difference).empty());
+  const rg_lock_counters lock = lock_at(attachment_, target_.pid(), target_.run("convoy 25 1000"));
+  const auto counted = attachment_.read_contention(3).value();
+  ASSERT_EQ(counted.size(), 3U);
+  EXPECT_EQ(counted[0].calls.runs, 0U);
+  EXPECT_GE(counted[2].calls.runs, lock.waits + lock.wakes);
+  EXPECT_GE(counted[2].waits.runs, lock.waits);
+  EXPECT_GE(counted[2].calls.timed, 1U) << "the first call on a CPU is one of those that are timed";
+  EXPECT_GT(counted[2].calls.timed_ns, 0U);
+  EXPECT_LE(counted[2].calls.timed_ns, counted[2].calls.timed * RG_TIMED_MAX_NS);
+  EXPECT_EQ(counted[2].resting_calls, 0U);
+}
+
+TEST_P(Contention, WhileTheWatchRestsCallsAreOnlyCounted) {
+  plan::PlanDifference difference;
+  difference.add_targets = {target_entry(target_.pid())};
+  difference.add_targets[0].contention_rests = true;
+  ASSERT_TRUE(attachment_.apply(difference).empty());
+  target_.run("convoy 5 1000");
+  const rg_contention_counters counted = attachment_.read_contention(1).value()[0];
+  EXPECT_GT(counted.resting_calls + missed(attachment_), 0U);
+  EXPECT_EQ(counted.calls.runs, 0U);
+  EXPECT_TRUE(all_locks(attachment_).empty());
+}
+
 TEST_P(Contention, AnotherProcessIsNotCounted) {
   TargetProcess other;
   watch(target_);

@@ -45,6 +45,7 @@ TEST(Calibrate, MeasuresEachKindOfSiteByEachWay) {
     EXPECT_GT(calibration.cost_ns("watchpoint").value_or(0), 20);
     EXPECT_GT(calibration.watchpoint().string_slowdown, 0.5) << "1 where watchpoints slow nothing, 26 on Zen";
     EXPECT_TRUE(calibration.cost_ns("return").has_value());
+    EXPECT_TRUE(calibration.cost_ns("tracepoint").has_value());
     for (const kernel::HitCost& cost : calibration.costs) {
       std::printf("%-14s %8.0f ns\n", cost.instruction.c_str(), cost.ns);
     }

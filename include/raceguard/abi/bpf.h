@@ -8,7 +8,7 @@
 #include "histogram.h"
 #include "types.h"
 
-#define RG_BPF_ABI_VERSION 4 /* in the object's rodata; the daemon refuses another one */
+#define RG_BPF_ABI_VERSION 5 /* in the object's rodata; the daemon refuses another one */
 
 #define RG_COMM_LEN 16
 #define RG_FRAME_POINTER_DEPTH 32
@@ -21,6 +21,7 @@ struct rg_target {
 };
 #define RG_TARGET_CONTENTION 0x1u
 #define RG_TARGET_FUNCTIONS 0x2u
+#define RG_TARGET_RESTS 0x4u /* instead of _CONTENTION: its futex calls are counted, for the budget, and not looked at */
 
 /* ---- functions: array by function id ------------------------------------------------------------------------- */
 enum rg_error_test {
@@ -129,7 +130,22 @@ struct rg_wait {
 	rg_u64 start_ns;
 	rg_u32 wait_class;
 	rg_u32 owner_tid;
+	rg_u32 target_id;
+	rg_u32 pad;
 };
+
+/* what the contention programs cost: per-CPU array by target id; the daemon adds the CPUs up */
+struct rg_program_runs {
+	rg_u64 runs;
+	rg_u64 timed;    /* one of RG_TIMED_EACH on each CPU */
+	rg_u64 timed_ns; /* their time, RG_TIMED_MAX_NS at most each */
+};
+struct rg_contention_counters {
+	struct rg_program_runs calls; /* futex calls of watched targets, at their entry */
+	struct rg_program_runs waits; /* of these, waits that ended */
+	rg_u64 resting_calls;         /* futex calls of targets with RG_TARGET_RESTS */
+};
+#define RG_MAX_TARGET_GROUPS 256 /* policies, by target id */
 
 /* ---- the ring: `type` is the first member of every record ---------------------------------------------------- */
 enum rg_record_type {
@@ -183,7 +199,8 @@ RG_STATIC_ASSERT(sizeof(struct rg_object_key) == 16, "rg_object_key");
 RG_STATIC_ASSERT(sizeof(struct rg_object) == 16, "rg_object");
 RG_STATIC_ASSERT(sizeof(struct rg_lock_key) == 16, "rg_lock_key");
 RG_STATIC_ASSERT(sizeof(struct rg_lock_counters) == 56 + 4 * RG_HISTOGRAM_BUCKETS, "rg_lock_counters");
-RG_STATIC_ASSERT(sizeof(struct rg_wait) == 24, "rg_wait");
+RG_STATIC_ASSERT(sizeof(struct rg_wait) == 32, "rg_wait");
+RG_STATIC_ASSERT(sizeof(struct rg_contention_counters) == 56, "rg_contention_counters");
 RG_STATIC_ASSERT(sizeof(struct rg_record_process) == 48, "rg_record_process");
 RG_STATIC_ASSERT(sizeof(struct rg_record_stack) == 56 + 8 * RG_DWARF_REGISTERS + 8 * RG_FRAME_POINTER_DEPTH + RG_STACK_COPY_MAX_BYTES, "rg_record_stack");
 

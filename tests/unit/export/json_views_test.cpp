@@ -68,6 +68,9 @@ TEST(JsonViews, BudgetsAndExemptionsAreTold) {
   EXPECT_EQ(status["guards"][0]["cost_seconds"], 2.5);
   EXPECT_EQ(status["guards"][0]["steps"],
             (json{{"sample", 0}, {"sample_more", 0}, {"exempt", 1}, {"try", 0}, {"restore", 0}}));
+  EXPECT_EQ(status["contention"][0]["futex_calls"], 7);
+  EXPECT_EQ(status["contention"][0]["resting"], true);
+  EXPECT_EQ(status["contention"][0]["steps"], (json{{"watch_less", 2}, {"watch_more", 1}}));
   EXPECT_EQ(status["fuse"]["open"], false);
   EXPECT_EQ(status["fuse"]["next_change"], nullptr);
   const json exemption = functions_json(sample_snapshot())["exemptions"][0];

@@ -59,6 +59,9 @@ TEST(Metrics, CarriesTheFigures) {
   EXPECT_THAT(text, HasSubstr("raceguard_drops_total{reason=\"ring_full\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("process_open_fds 42\n"));
   EXPECT_THAT(text, HasSubstr("raceguard_budget_cost_seconds_total{guard=\"checkout\"} 2.5\n"));
+  EXPECT_THAT(text, HasSubstr("raceguard_contention_cost_seconds_total{guard=\"checkout\"} 1.5\n"));
+  EXPECT_THAT(text, HasSubstr("raceguard_contention_watched_ratio{guard=\"checkout\"} 0.25\n"));
+  EXPECT_THAT(text, HasSubstr("raceguard_contention_steps_total{guard=\"checkout\",step=\"watch_less\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("raceguard_budget_exempt_functions{guard=\"checkout\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("raceguard_budget_steps_total{guard=\"checkout\",step=\"exempt\"} 1\n"));
 }

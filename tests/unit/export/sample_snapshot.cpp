@@ -92,6 +92,16 @@ BudgetView sample_budget() {
   BudgetView budget;
   budget.calibrated = true;
   budget.guards = {guard};
+  budget.contention = {{.guard = "checkout",
+                        .limit = 0.01,
+                        .share = 0.02,
+                        .watched_share = 0.25,
+                        .resting = true,
+                        .cost_ns = 1'500'000'000,
+                        .cpu_ns = 60'000'000'000,
+                        .calls = 7,
+                        .steps_less = 2,
+                        .steps_more = 1}};
   budget.exemptions = {{.guard = "checkout",
                         .name = "hash",
                         .symbol = "hash(int)",

@@ -52,6 +52,7 @@ TEST(Decode, Target) {
   EXPECT_THAT(guard.target.allow_uids, ElementsAre(1000, 7));
   EXPECT_THAT(guard.target.deny_uids, ElementsAre(1001));
   EXPECT_DOUBLE_EQ(guard.contention.stack_samples_per_second, 2.5);
+  EXPECT_DOUBLE_EQ(guard.contention.budget, 0.03);
   EXPECT_DOUBLE_EQ(guard.budget, 0.03);
 }
 

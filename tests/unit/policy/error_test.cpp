@@ -36,7 +36,7 @@ TEST(PolicyErrors, UnknownKeyNamesTheNearest) {
       "\"policies\"? [RG-P103]\n");
   EXPECT_EQ(
       errors_of(in_guard("    contention:\n      enabeld: true\n")),
-      "p.yaml:6:7: unknown key \"enabeld\" in contention, expected one of enabled, stack_samples_per_second; did you "
+      "p.yaml:6:7: unknown key \"enabeld\" in contention, expected one of enabled, stack_samples_per_second, budget; did you "
       "mean \"enabled\"? [RG-P103]\n");
 }
 

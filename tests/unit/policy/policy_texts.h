@@ -63,6 +63,7 @@ policies:
     contention:
       enabled: true
       stack_samples_per_second: 2.5
+      budget: 3%
     budget: 3%
     functions:
       - name: recommend

@@ -82,6 +82,7 @@ TEST(Reference, DefaultsInTheTablesAreThoseOfTheStructs) {
   const ContentionGuard& contention = policy->guards[0].contention;
   EXPECT_EQ(contention.enabled, ContentionGuard().enabled);
   EXPECT_EQ(contention.stack_samples_per_second, ContentionGuard().stack_samples_per_second);
+  EXPECT_EQ(contention.budget, ContentionGuard().budget);
   const ErrorTest& error = *policy->guards[0].functions[0].error;
   EXPECT_EQ(error.bits, ErrorTest().bits);
   EXPECT_EQ(error.is_signed, ErrorTest().is_signed);
