@@ -138,8 +138,14 @@ static __always_inline void rg_time_program(struct rg_function_counters *figures
 	if (figures->returns & (RG_TIMED_EACH - 1))
 		return;
 	took_ns = bpf_ktime_get_ns() - start_ns;
+	if (took_ns > RG_TIMED_MAX_NS)
+		took_ns = RG_TIMED_MAX_NS;
 	__sync_fetch_and_add(&figures->timed, 1);
-	__sync_fetch_and_add(&figures->timed_ns, took_ns < RG_TIMED_MAX_NS ? took_ns : RG_TIMED_MAX_NS);
+	__sync_fetch_and_add(&figures->timed_ns, took_ns);
+	if (took_ns >= RG_TIMED_LONG_NS) {
+		__sync_fetch_and_add(&figures->timed_long, 1);
+		__sync_fetch_and_add(&figures->timed_long_ns, took_ns);
+	}
 }
 
 /* At a return probe sp is the CFA already. The result is in rax. */

@@ -16,7 +16,6 @@ namespace {
 using breaker::BudgetStep;
 using breaker::GroupBudget;
 
-constexpr std::int64_t kTimedWindowNs = kNsPerSecond;
 // CPU times are read when a budget could be overspent; else as often as this, for the figures.
 constexpr std::int64_t kSamplePeriodNs = kNsPerSecond;
 
@@ -146,14 +145,10 @@ void BudgetDesk::follow(const plan::ProbePlan& plan) {
 }
 
 void BudgetDesk::time_programs(std::span<const kernel::FunctionReading> readings, std::int64_t elapsed_ns) {
-  const double kept = std::exp(-static_cast<double>(elapsed_ns) / static_cast<double>(kTimedWindowNs));
-  timed_ *= kept;
-  timed_ns_ *= kept;
+  programs_.age(elapsed_ns);
   for (const kernel::FunctionReading& reading : readings) {
     if (const auto found = accounts_.find(reading.function_id); found != accounts_.end()) {
-      const rg_function_counters& last = found->second.last;
-      timed_ += static_cast<double>(detect::added_count(reading.sum.timed, last.timed));
-      timed_ns_ += static_cast<double>(detect::added_count(reading.sum.timed_ns, last.timed_ns));
+      programs_.add(reading.sum, found->second.last);
     }
   }
 }

@@ -22,6 +22,7 @@
 #include "daemon/plan/left_out_probes.h"
 #include "daemon/plan/probe_plan.h"
 #include "daemon/plan/return_shares.h"
+#include "daemon/program_times.h"
 #include "daemon/policy/policy.h"
 #include "raceguard/clock.h"
 
@@ -98,7 +99,7 @@ class BudgetDesk {
   [[nodiscard]] bool has_session(const Account& account) const;
   [[nodiscard]] double foreign_ns(const Account& account) const;
   [[nodiscard]] const breaker::GroupBudget::Function& function_of(const Limited& limited) const;
-  [[nodiscard]] double program_ns() const { return timed_ > 0 ? timed_ns_ / timed_ : 0; }
+  [[nodiscard]] double program_ns() const { return programs_.mean_ns(); }
   void charge(Account& account, const rg_function_counters& now, breaker::Handling& handling);
   [[nodiscard]] bool is_due(const Group& group, std::int64_t now_ns) const;
   [[nodiscard]] breaker::GroupSpending close_sample(const std::string& name, Group& group, std::int64_t now_ns);
@@ -124,8 +125,7 @@ class BudgetDesk {
   std::uint64_t epoch_ = 0;  // another one whenever processes or probes changed
   std::vector<plan::FunctionProbe> hidden_changes_;
   std::int64_t ticked_ns_ = 0;
-  double timed_ = 0;  // of the last kTimedWindowNs, older ones weigh less
-  double timed_ns_ = 0;
+  ProgramTimes programs_;
 };
 
 }  // namespace raceguard::app

@@ -204,6 +204,8 @@ Result<std::vector<FunctionReading>> FunctionProbes::read() const {
       reading.sum.foreign += cpu.foreign;
       reading.sum.timed += cpu.timed;
       reading.sum.timed_ns += cpu.timed_ns;
+      reading.sum.timed_long += cpu.timed_long;
+      reading.sum.timed_long_ns += cpu.timed_long_ns;
       reading.sum.max_ns = std::max(reading.sum.max_ns, cpu.max_ns);
       for (std::size_t bucket = 0; bucket < RG_HISTOGRAM_BUCKETS; ++bucket) {
         reading.sum.histogram[bucket] += cpu.histogram[bucket];

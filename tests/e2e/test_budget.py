@@ -38,6 +38,15 @@ policies:
 """
 
 
+def policy_for_locks(path, budget):
+    return f"""apiVersion: raceguard/v1
+policies:
+  - name: locks
+    target: {{exe: "{path}"}}
+    contention: {{budget: {budget}}}
+"""
+
+
 def policy_with_switch(path):
     return f"""apiVersion: raceguard/v1
 policies:
@@ -53,6 +62,12 @@ policies:
         open_for: 1s
         half_open: {{deadline: 2s}}
 """
+
+
+def has_sessions():
+    features = json.loads(subprocess.run([str(BIN / "raceguardctl"), "features", "-o", "json"], capture_output=True,
+                                         text=True, check=True).stdout)["features"]
+    return any(each["name"] == "uprobe_session" and each["available"] for each in features)
 
 
 class Budget(EndToEnd):
@@ -110,6 +125,13 @@ class Budget(EndToEnd):
         self.assertGreater(off[1], 1.4 * off[0], "the back-off doubles")
         self.assertEqual(self.steps(daemon, "cold"), [])
 
+    def share_of_the_next(self, calls, figures, daemon):
+        """Of so many calls from now on, how many were seen to return."""
+        before = figures()
+        after = self.await_that("it is called on", lambda: (
+            (found := figures()) and found["calls"] > before["calls"] + calls and found), 20, daemon)
+        return (after["returns"] - before["returns"]) / (after["calls"] - before["calls"])
+
     def budget_just_too_small(self, daemon, path, figures):
         """What the function's probe took with all returns seen, and what became of it when a tenth less was allowed."""
         daemon.policy_file.write_text(policy_for_warm(path, "100%"))
@@ -126,9 +148,7 @@ class Budget(EndToEnd):
     def test_fewer_returns_are_seen_where_that_does(self):
         _, path = self.start_target()
         daemon = self.start_daemon(policy_for_warm(path, "100%"), settings={"exempt_for": "1h"})
-        features = json.loads(subprocess.run([str(BIN / "raceguardctl"), "features", "-o", "json"], capture_output=True,
-                                             text=True, check=True).stdout)["features"]
-        if not any(each["name"] == "uprobe_session" and each["available"] for each in features):
+        if not has_sessions():
             self.skipTest("this kernel has no uprobe sessions")
         figures = lambda: next((each for each in daemon.ctl("functions")["functions"] if each["name"] == "warm"), None)
         for _ in range(4):  # a machine that becomes a quarter dearer in between leaves no room for samples either
@@ -139,10 +159,7 @@ class Budget(EndToEnd):
         self.assertEqual([each["step"] for each in self.steps(daemon, "warm")][-1], "sample")
         self.assertIn(sampled["return_share"], (1 / 4, 1 / 32))
         self.assertLess(sampled["probe_cost"]["per_call_seconds"], full["probe_cost"]["per_call_seconds"])
-        later = self.await_that("it is called on", lambda: (
-            (found := figures()) and found["calls"] > sampled["calls"] + 4000 and found), 20, daemon)
-        seen = (later["returns"] - sampled["returns"]) / (later["calls"] - sampled["calls"])
-        self.assertAlmostEqual(seen, sampled["return_share"], delta=0.08)
+        self.assertAlmostEqual(self.share_of_the_next(4000, figures, daemon), sampled["return_share"], delta=0.08)
         daemon.policy_file.write_text(policy_for_warm(path, "100%"))
         daemon.ctl("reload")
         self.assertEqual(self.exemptions(daemon), {})
@@ -166,6 +183,48 @@ class Budget(EndToEnd):
         self.assertEqual(self.exemptions(daemon), {})
         self.await_that("it is counted", lambda: daemon.function("hot")["calls"] > 1000, 10, daemon)
         self.assertEqual(daemon.status()["omissions"], [])
+
+    def test_returns_are_hidden_now_and_then_to_hold_the_charge_against_the_callers(self):
+        _, path = self.start_target()
+        daemon = self.start_daemon(policy_for_warm(path, "50%"), settings={"exempt_for": "1h"})
+        if not has_sessions():
+            self.skipTest("this kernel has no uprobe sessions")
+        warm = lambda: daemon.function("warm")
+        self.await_that("pairs of windows are judged", lambda: self.guard(daemon)["model"]["felt_times"], 90, daemon)
+        after = warm()
+        self.assertLess(after["returns"], 0.95 * after["calls"], "in half of the windows no return is seen")
+        model = self.guard(daemon)["model"]
+        self.assertLessEqual(model["lower"], model["felt_times"])
+        self.assertLessEqual(model["felt_times"], model["upper"])
+        self.assertFalse(daemon.status()["budget"]["fuse"]["open"])
+        self.await_that("all are seen again", lambda: self.share_of_the_next(1000, warm, daemon) > 0.99, 40, daemon)
+
+    def test_the_contention_watch_rests_where_it_would_be_too_dear(self):
+        path = self.scratch / "lock_mix"
+        copy_program(BIN / "lock_mix", path)
+        process = subprocess.Popen([path, "gate"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (process.stdin.close(), process.wait(), process.stdout.close()))
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        daemon = self.start_daemon(policy_for_locks(path, "0.01%"))
+        account = lambda: daemon.status()["budget"]["contention"][0]
+        self.await_that("the watch rests", lambda: account()["resting"], 20, daemon)
+        self.assertLess(account()["watched_share"], 1)
+        self.assertGreater(account()["cost_seconds"], 0)
+        step = next(each["data"] for line in daemon.evidence.read_text().splitlines()
+                    if (each := json.loads(line))["kind"] == "budget")
+        self.assertEqual((step["step"], step["guard"]), ("watch_less", "locks"))
+        self.assertGreater(step["evidence"][0]["value"], step["evidence"][0]["threshold"])
+        waits = lambda: sum(each["waits"] for each in daemon.ctl("locks")["locks"])
+        self.await_that("it watches again after a rest", lambda: not account()["resting"], 60, daemon)
+        self.assertGreater(waits(), 0)
+        self.assertIn("locks are watched", subprocess.run(
+            [str(BIN / "raceguardctl"), "--run-directory", str(daemon.run_directory), "status"], capture_output=True,
+            text=True, check=True).stdout)
+        daemon.policy_file.write_text(policy_for_locks(path, "100%"))
+        daemon.ctl("reload")
+        self.assertEqual(account()["watched_share"], 1)
+        seen = waits()
+        self.await_that("each wait is seen again", lambda: waits() > seen + 100, 20, daemon)
 
     def test_slow_ticks_do_not_slow_the_governor(self):
         _, daemon = self.guarded({"exempt_for": "1h", "tick": "10s", "heartbeat": "10s"})

@@ -67,6 +67,8 @@ struct rg_function_counters {
 	rg_u64 foreign;  /* entries by processes that are no target of the function's: they pay for the probe too */
 	rg_u64 timed;    /* returns at which the program's own time was taken: one of RG_TIMED_EACH on each CPU */
 	rg_u64 timed_ns; /* that time, RG_TIMED_MAX_NS at most each */
+	rg_u64 timed_long; /* of timed, those of RG_TIMED_LONG_NS or more ... */
+	rg_u64 timed_long_ns; /* ... and their part of timed_ns */
 	rg_u64 histogram[RG_HISTOGRAM_BUCKETS];
 };
 
@@ -74,6 +76,8 @@ struct rg_function_counters {
 #define RG_TIMED_EACH 32
 /* A program that took longer had lost its CPU; one such time would pass for the mean of thousands. */
 #define RG_TIMED_MAX_NS 200000
+/* Some microseconds are usual. Longer ones are kept apart: few are a lost CPU, many are the program. */
+#define RG_TIMED_LONG_NS 20000
 
 /* calls in flight: kept by thread and frame */
 struct rg_call_key {
@@ -193,7 +197,7 @@ struct rg_record_stack {
 
 RG_STATIC_ASSERT(sizeof(struct rg_target) == 8, "rg_target");
 RG_STATIC_ASSERT(sizeof(struct rg_function_config) == 32, "rg_function_config");
-RG_STATIC_ASSERT(sizeof(struct rg_function_counters) == 80 + 8 * RG_HISTOGRAM_BUCKETS, "rg_function_counters");
+RG_STATIC_ASSERT(sizeof(struct rg_function_counters) == 96 + 8 * RG_HISTOGRAM_BUCKETS, "rg_function_counters");
 RG_STATIC_ASSERT(sizeof(struct rg_call_key) == 24, "rg_call_key");
 RG_STATIC_ASSERT(sizeof(struct rg_object_key) == 16, "rg_object_key");
 RG_STATIC_ASSERT(sizeof(struct rg_object) == 16, "rg_object");

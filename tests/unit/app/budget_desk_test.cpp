@@ -79,6 +79,24 @@ TEST_F(BudgetDeskTest, ChargesTheProgramsOwnTime) {
   EXPECT_EQ(figures()[0].cost_ns, 100 * (3000 + 2 * 500));
 }
 
+TEST_F(BudgetDeskTest, OneProgramThatLostItsCpuMakesNoProbeDear) {
+  world.counters[kHot].timed = 5;
+  world.counters[kHot].timed_ns = 4 * 500 + 200'000;
+  world.counters[kHot].timed_long = 1;
+  world.counters[kHot].timed_long_ns = 200'000;
+  EXPECT_THAT(tick(10, 0), IsEmpty());
+  EXPECT_EQ(desk.view().guards[0].cost_ns, 10 * (1000 + 500 + 2000 + 500));
+}
+
+TEST_F(BudgetDeskTest, AProgramThatIsOftenLongIsChargedAsItIs) {
+  world.counters[kHot].timed = 8;
+  world.counters[kHot].timed_ns = 4 * 1000 + 4 * 39'000;
+  world.counters[kHot].timed_long = 4;
+  world.counters[kHot].timed_long_ns = 4 * 39'000;
+  static_cast<void>(tick(10, 0));
+  EXPECT_EQ(desk.view().guards[0].cost_ns, 10 * (1000 + 20'000 + 2000 + 20'000));
+}
+
 TEST_F(BudgetDeskTest, ChargesForeignHits) {
   world.counters[kCold].foreign = 50;
   tick(0, 0);
@@ -148,6 +166,58 @@ TEST_F(BudgetDeskWithSessions, TheReturnsOfAWarmFunctionAreSampled) {
   EXPECT_EQ(limited[0].state, exporting::ExemptionView::State::kSampled);
 }
 
+// A function that is called 10,000 times a second, whose callers feel `felt_ns` for each return that is seen.
+class FeltReturns : public BudgetDeskWithSessions {
+ protected:
+  FeltReturns() {
+    world.policy = DeskWorld::policy_with(0.05);
+    desk_with_sessions.reload(world.policy);
+    desk_with_sessions.follow(DeskWorld::plan_of({DeskWorld::probe_of(kHot, "hot")}));
+  }
+
+  std::vector<breaker::BudgetStep> tick_feeling(double felt_ns) {
+    constexpr std::uint64_t kCalls = 1000;
+    world.now_ns += kNsPerSecond / 10;
+    world.counters[kHot].calls += kCalls;
+    world.counters[kHot].returns += hidden ? 0 : kCalls;
+    world.cpu_ns[DeskWorld::kTarget] += static_cast<std::int64_t>(90e6 + (hidden ? 0 : felt_ns * kCalls));
+    auto steps = desk_with_sessions.tick(world.readings());
+    for (const plan::FunctionProbe& probe : desk_with_sessions.take_hidden_changes()) {
+      EXPECT_EQ(probe.function_id, kHot);
+      hidden = probe.return_shift == RG_RETURNS_NONE;
+      ++changes;
+    }
+    return steps;
+  }
+
+  bool hidden = false;
+  int changes = 0;
+};
+
+TEST_F(FeltReturns, AsChargedNothingHappensAndTheModelIsKnownToBeRight) {
+  for (int i = 0; i < 600; ++i) {
+    ASSERT_THAT(tick_feeling(DeskWorld::kReturnNs), IsEmpty());
+  }
+  const auto model = desk_with_sessions.view().guards[0].model;
+  EXPECT_TRUE(model.known);
+  EXPECT_NEAR(model.felt, 1, 0.05);
+  EXPECT_GT(changes, 30);
+  EXPECT_FALSE(hidden) << "the series is over";
+}
+
+TEST_F(FeltReturns, ManyTimesAsMuchOpensTheFuseAfterTwoSeries) {
+  std::vector<breaker::BudgetStep> steps;
+  int ticks = 0;
+  while (steps.empty() && ++ticks < 2000) {
+    steps = tick_feeling(10 * DeskWorld::kReturnNs);
+  }
+  ASSERT_THAT(steps, SizeIs(1));
+  EXPECT_EQ(steps[0].kind, Kind::kFuseOpen);
+  EXPECT_THAT(steps[0].reason, testing::HasSubstr("shop feels its probes 10 times as much as they are charged with"));
+  EXPECT_GT(ticks, 600) << "one series may be chance";
+  EXPECT_FALSE(hidden);
+}
+
 TEST_F(BudgetDeskWithSessions, WhoIsNoTargetPaysForTheEntryAlone) {
   desk_with_sessions.follow(DeskWorld::plan_of({DeskWorld::probe_of(kCold, "cold")}));
   world.counters[kCold].foreign = 50;
@@ -188,6 +258,8 @@ TEST_F(BudgetDeskTest, AnotherBudgetBringsThemBack) {
 TEST_F(BudgetDeskTest, TheFuseLeavesAllOut) {
   world.counters[kHot].timed = 100;
   world.counters[kHot].timed_ns = 100 * 150'000;
+  world.counters[kHot].timed_long = 100;
+  world.counters[kHot].timed_long_ns = 100 * 150'000;
   const auto steps = tick(100, 0);
   ASSERT_FALSE(steps.empty());
   EXPECT_EQ(steps[0].kind, Kind::kFuseOpen);
