@@ -22,8 +22,8 @@
 #include "daemon/plan/left_out_probes.h"
 #include "daemon/plan/probe_plan.h"
 #include "daemon/plan/return_shares.h"
-#include "daemon/program_times.h"
 #include "daemon/policy/policy.h"
+#include "daemon/program_times.h"
 #include "raceguard/clock.h"
 
 namespace raceguard::app {

@@ -76,8 +76,8 @@ void ContentionDesk::follow(const plan::ProbePlan& plan) {
 std::int64_t ContentionDesk::charge(Account& account, const rg_contention_counters& now, std::size_t guard_index,
                                     double hook_ns) {
   const rg_contention_counters& last = last_.at(guard_index);
-  const std::uint64_t calls = detect::added_count(now.calls.runs, last.calls.runs) +
-                              detect::added_count(now.resting_calls, last.resting_calls);
+  const std::uint64_t calls =
+      detect::added_count(now.calls.runs, last.calls.runs) + detect::added_count(now.resting_calls, last.resting_calls);
   account.totals.calls += calls;
   return static_cast<std::int64_t>(static_cast<double>(calls) * hook_ns + program_ns(now.calls, last.calls) +
                                    program_ns(now.waits, last.waits));
@@ -110,8 +110,8 @@ std::vector<breaker::BudgetStep> ContentionDesk::tick(std::span<const rg_content
     account.recent.add(now.monotonic_ns, spent);
     account.totals.cost_ns += spent.cost_ns;
     account.totals.cpu_ns += spent.cpu_ns;
-    if (auto step = account.duty.tick(
-            now, {.elapsed_ns = elapsed_ns, .cost_ns = spent.cost_ns, .cpu_ns = spent.cpu_ns})) {
+    if (auto step =
+            account.duty.tick(now, {.elapsed_ns = elapsed_ns, .cost_ns = spent.cost_ns, .cpu_ns = spent.cpu_ns})) {
       const bool less = step->kind == breaker::BudgetStep::Kind::kWatchLess;
       ++(less ? account.totals.steps_less : account.totals.steps_more);
       steps.push_back(std::move(*step));

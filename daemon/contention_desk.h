@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Charges what it costs to see futex calls to the targets that make them, and lets the watch rest where that is too much.
+// Charges what it costs to see futex calls to the targets that make them, and lets the watch rest where that is too
+// much.
 #pragma once
 
 #include <array>
@@ -34,7 +35,8 @@ class ContentionDesk {
 
   // Once a second is enough: a process's CPU time costs a system call.
   [[nodiscard]] bool is_due() const;
-  // By guard index, as the kernel counted them so far. `hook_ns`: what the kernel takes to see one call, entry and exit.
+  // By guard index, as the kernel counted them so far. `hook_ns`: what the kernel takes to see one call, entry and
+  // exit.
   std::vector<breaker::BudgetStep> tick(std::span<const rg_contention_counters> counted, double hook_ns);
 
   // Targets as they are to be watched now, where a tick or a change of the plan made them others than the plan's.

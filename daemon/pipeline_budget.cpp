@@ -111,7 +111,8 @@ void Pipeline::rest_contention(const plan::PlanDifference& change) {
   }
   if (contention_attached_ == contention_.all_rest()) {
     contention_attached_ = !contention_attached_;
-    auto done = contention_attached_ ? prober_.attachment().resume_contention() : prober_.attachment().pause_contention();
+    auto done =
+        contention_attached_ ? prober_.attachment().resume_contention() : prober_.attachment().pause_contention();
     if (!done) {
       report("attaching and detaching the contention watch", done.error());
     }

@@ -72,7 +72,8 @@ struct BudgetStep {
 };
 
 inline constexpr std::array<std::string_view, 10> kBudgetStepNames = {
-    "sample", "sample_more", "exempt", "try", "restore", "watch_less", "watch_more", "fuse_open", "fuse_try", "fuse_close"};
+    "sample",     "sample_more", "exempt",    "try",      "restore",
+    "watch_less", "watch_more",  "fuse_open", "fuse_try", "fuse_close"};
 constexpr std::string_view to_string(BudgetStep::Kind kind) {
   return kBudgetStepNames.at(static_cast<std::size_t>(kind));
 }

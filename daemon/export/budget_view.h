@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What probes of functions and the watch of futex calls cost, and what was done about it, as readers see it; a part of the Snapshot.
+// What probes of functions and the watch of futex calls cost, and what was done about it, as readers see it; a part of
+// the Snapshot.
 #pragma once
 
 #include <array>

@@ -22,9 +22,9 @@ struct SkeletonDeleter {
 struct BpfObject {
   std::unique_ptr<raceguard_bpf, SkeletonDeleter> skeleton;
   UprobeWay uprobe_way = UprobeWay::kMulti;
-  bool uprobe_session = false;    // functions have one link for entry and return
-  std::vector<Link> links;        // task life; after the skeleton, so that they go first
-  std::vector<Link> futex_links;  // the same; none: futex calls are not seen now
+  bool uprobe_session = false;     // functions have one link for entry and return
+  std::vector<Link> links;         // task life; after the skeleton, so that they go first
+  std::vector<Link> futex_links;   // the same; none: futex calls are not seen now
   std::optional<TraceFs> tracefs;  // if the hook needs it: rights that mount it may be given up before the next time
   FutexHook futex_hook = FutexHook::kFunction;
 };

@@ -35,7 +35,8 @@ struct Calibration {
 
   // The dearest measured instruction of the kind; empty if there is none.
   [[nodiscard]] std::optional<double> entry_ns(symbols::SiteKind kind) const;
-  // By HitCost::instruction: "return" (added to its entry's cost), "watchpoint", "tracepoint" (one of a system call's two).
+  // By HitCost::instruction: "return" (added to its entry's cost), "watchpoint", "tracepoint" (one of a system call's
+  // two).
   [[nodiscard]] std::optional<double> cost_ns(const std::string& instruction) const;
   // The defaults where it could not be measured.
   [[nodiscard]] WatchpointCost watchpoint() const;

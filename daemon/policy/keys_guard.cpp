@@ -96,8 +96,9 @@ constexpr std::array kContentionKeys = {
         .store = store<&ContentionGuard::stack_samples_per_second>},
     Key{.name = "budget",
         .kind = Kind::kRatio,
-        .help = "What seeing their futex calls may take of the targets' CPU time. Beyond it locks are watched for a part "
-                "of the time. 100%: no bound.",
+        .help =
+            "What seeing their futex calls may take of the targets' CPU time. Beyond it locks are watched for a part "
+            "of the time. 100%: no bound.",
         .fallback = "1%",
         .minimum = 0.0001,
         .maximum = 1,

@@ -205,6 +205,7 @@ TEST_P(Contention, CallsAndWaitsOfATargetAreChargedToItsGroup) {
 TEST_P(Contention, WhileTheWatchRestsCallsAreOnlyCounted) {
   plan::PlanDifference difference;
   difference.add_targets = {target_entry(target_.pid())};
+  difference.add_targets[0].guard_index = 0;
   difference.add_targets[0].contention_rests = true;
   ASSERT_TRUE(attachment_.apply(difference).empty());
   target_.run("convoy 5 1000");

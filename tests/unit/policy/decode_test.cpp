@@ -70,7 +70,7 @@ TEST(Decode, Functions) {
   EXPECT_EQ(functions[0].error->operand, -5);
   EXPECT_EQ(functions[0].error->bits, 64);
   EXPECT_TRUE(functions[0].error->is_signed);
-  EXPECT_EQ(functions[0].position.line, 40U);
+  EXPECT_EQ(functions[0].position.line, 42U);
   EXPECT_EQ(functions[0].position.column, 17U);
   EXPECT_EQ(functions[1].name, "pay") << "the symbol, when no name is given";
   EXPECT_EQ(functions[1].binary, "exe");

@@ -34,10 +34,10 @@ TEST(PolicyErrors, UnknownKeyNamesTheNearest) {
       errors_of("apiVersion: raceguard/v1\npolcies: []\n"),
       "p.yaml:2:1: unknown key \"polcies\" in the file, expected one of apiVersion, daemon, policies; did you mean "
       "\"policies\"? [RG-P103]\n");
-  EXPECT_EQ(
-      errors_of(in_guard("    contention:\n      enabeld: true\n")),
-      "p.yaml:6:7: unknown key \"enabeld\" in contention, expected one of enabled, stack_samples_per_second, budget; did you "
-      "mean \"enabled\"? [RG-P103]\n");
+  EXPECT_EQ(errors_of(in_guard("    contention:\n      enabeld: true\n")),
+            "p.yaml:6:7: unknown key \"enabeld\" in contention, expected one of enabled, stack_samples_per_second, "
+            "budget; did you "
+            "mean \"enabled\"? [RG-P103]\n");
 }
 
 TEST(PolicyErrors, UnknownKeyThatIsNearNothingSuggestsNothing) {
