@@ -36,11 +36,11 @@ void expect_same_sizes(const char* object, std::initializer_list<SharedStruct> s
 }
 
 TEST(Abi, SharedStructsHaveTheSameSizeOnBothSides) {
-  expect_same_sizes(
-      RG_BPF_OBJECT,
-      {RG_SHARED(rg_target), RG_SHARED(rg_function_config), RG_SHARED(rg_function_counters), RG_SHARED(rg_object_key),
-       RG_SHARED(rg_object), RG_SHARED(rg_call_key), RG_SHARED(rg_call), RG_SHARED(rg_lock_key),
-       RG_SHARED(rg_lock_counters), RG_SHARED(rg_wait), RG_SHARED(rg_contention_counters), RG_SHARED(rg_record_process), RG_SHARED(rg_record_stack)});
+  expect_same_sizes(RG_BPF_OBJECT,
+                    {RG_SHARED(rg_target), RG_SHARED(rg_function_config), RG_SHARED(rg_function_counters),
+                     RG_SHARED(rg_object_key), RG_SHARED(rg_object), RG_SHARED(rg_call_key), RG_SHARED(rg_call),
+                     RG_SHARED(rg_lock_key), RG_SHARED(rg_lock_counters), RG_SHARED(rg_wait),
+                     RG_SHARED(rg_contention_counters), RG_SHARED(rg_record_process), RG_SHARED(rg_record_stack)});
   expect_same_sizes(RG_RACE_OBJECT,
                     {RG_SHARED(rg_watch), RG_SHARED(rg_candidate_lock), RG_SHARED(rg_hold), RG_SHARED(rg_watch_figures),
                      RG_SHARED(rg_access_site_key), RG_SHARED(rg_access_site), RG_SHARED(rg_access_pair_key),
