@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Guarded functions: one program at every entry site, one at every return, or, where the kernel has sessions, one at
- * both; the attach cookie is the function id. */
+ * both; the attach cookie is the function id. Where exceptions may pass, one on each `ret` instead of a return probe. */
 #ifndef RACEGUARD_FUNCTIONS_BPF_H
 #define RACEGUARD_FUNCTIONS_BPF_H
 
@@ -148,11 +148,11 @@ static __always_inline void rg_time_program(struct rg_function_counters *figures
 	}
 }
 
-/* At a return probe sp is the CFA already. The result is in rax. */
-static __always_inline void rg_see_return(struct pt_regs *ctx)
+/* The result is in rax. `unmatched`: a return whose call is not known was lost. */
+static __always_inline void rg_see_return(struct pt_regs *ctx, rg_u64 cfa, int unmatched)
 {
 	rg_u64 now_ns = bpf_ktime_get_ns(), entry_ns;
-	struct rg_call_key key = {.pid_tgid = bpf_get_current_pid_tgid(), .cfa = ctx->sp};
+	struct rg_call_key key = {.pid_tgid = bpf_get_current_pid_tgid(), .cfa = cfa};
 	struct rg_target *target = rg_function_target(key.pid_tgid);
 	struct rg_function_counters *figures;
 	struct rg_function_config *config;
@@ -167,7 +167,7 @@ static __always_inline void rg_see_return(struct pt_regs *ctx)
 		return;
 	call = bpf_map_lookup_elem(&rg_calls, &key);
 	if (!call) {
-		if (config->in_use == RG_SLOT_ACTIVE && config->target_id == target->target_id && !config->return_shift)
+		if (unmatched && config->in_use == RG_SLOT_ACTIVE && config->target_id == target->target_id && !config->return_shift)
 			rg_drop(RG_DROP_CALL_UNMATCHED);
 		return;
 	}
@@ -177,10 +177,19 @@ static __always_inline void rg_see_return(struct pt_regs *ctx)
 	rg_time_program(figures, now_ns);
 }
 
+/* At a return probe sp is the CFA already. */
 SEC("uprobe")
 int rg_function_return(struct pt_regs *ctx)
 {
-	rg_see_return(ctx);
+	rg_see_return(ctx, ctx->sp, 1);
+	return 0;
+}
+
+/* At a `ret` itself, where the return address is still on top. Calls that began before the probe come by as well. */
+SEC("uprobe")
+int rg_function_ret(struct pt_regs *ctx)
+{
+	rg_see_return(ctx, ctx->sp + sizeof(rg_u64), 0);
 	return 0;
 }
 
@@ -191,7 +200,7 @@ int rg_function_session(struct pt_regs *ctx)
 {
 	if (bpf_get_func_ip(ctx) == ctx->ip)
 		return rg_see_entry(ctx) ? 0 : 1;
-	rg_see_return(ctx);
+	rg_see_return(ctx, ctx->sp, 1);
 	return 0;
 }
 

@@ -158,15 +158,24 @@ double BudgetDesk::entry_ns(const Account& account) const {
   return costs_.entry_ns(account.probe.site.kind) + program_ns();
 }
 
-double BudgetDesk::return_ns() const { return costs_.return_ns() + program_ns(); }
+double BudgetDesk::return_ns(const Account& account) const { return return_hit_ns(account) + program_ns(); }
+
+// Which of the places where a function returns is hit nobody knows: the dearest.
+double BudgetDesk::return_hit_ns(const Account& account) const {
+  double dearest_ns = account.probe.returns.empty() ? costs_.return_ns() : 0;
+  for (const symbols::FunctionExit& exit : account.probe.returns) {
+    dearest_ns = std::max(dearest_ns, costs_.entry_ns(exit.kind));
+  }
+  return dearest_ns;
+}
 
 bool BudgetDesk::has_session(const Account& account) const {
-  return sources_.sessions && account.probe.site.takes_return_probe;
+  return sources_.sessions && account.probe.site.takes_return_probe && account.probe.returns.empty();
 }
 
 // The programs end early there: the kernel's part is what these hits cost.
 double BudgetDesk::foreign_ns(const Account& account) const {
-  return costs_.entry_ns(account.probe.site.kind) + (has_session(account) ? 0 : costs_.return_ns());
+  return costs_.entry_ns(account.probe.site.kind) + (has_session(account) ? 0 : return_hit_ns(account));
 }
 
 void BudgetDesk::charge(Account& account, const rg_function_counters& now, breaker::Handling& handling) {
@@ -174,7 +183,7 @@ void BudgetDesk::charge(Account& account, const rg_function_counters& now, break
   const std::uint64_t calls = detect::added_count(now.calls, last.calls);
   const std::uint64_t returns = detect::added_count(now.returns, last.returns);
   const std::uint64_t foreign = detect::added_count(now.foreign, last.foreign);
-  const std::int64_t returns_ns = to_ns(static_cast<double>(returns) * return_ns());
+  const std::int64_t returns_ns = to_ns(static_cast<double>(returns) * return_ns(account));
   const std::int64_t cost_ns =
       to_ns(static_cast<double>(calls) * entry_ns(account) + static_cast<double>(foreign) * foreign_ns(account)) +
       returns_ns;
@@ -327,7 +336,7 @@ void BudgetDesk::add_costs(std::vector<detect::FunctionFigures>& figures) const 
       each.cost_share =
           recent.cpu_ns > 0 ? static_cast<double>(recent.cost_ns) / static_cast<double>(recent.cpu_ns) : 0;
       each.return_share = 1.0 / static_cast<double>(std::uint64_t{1} << account.probe.return_shift);
-      each.added_ns = to_ns(entry_ns(account) + each.return_share * return_ns());
+      each.added_ns = to_ns(entry_ns(account) + each.return_share * return_ns(account));
     }
   }
 }

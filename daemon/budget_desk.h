@@ -94,7 +94,8 @@ class BudgetDesk {
   void time_programs(std::span<const kernel::FunctionReading> readings, std::int64_t elapsed_ns);
   // Of the kernel and of the program behind it.
   [[nodiscard]] double entry_ns(const Account& account) const;
-  [[nodiscard]] double return_ns() const;
+  [[nodiscard]] double return_ns(const Account& account) const;
+  [[nodiscard]] double return_hit_ns(const Account& account) const;
   // One link for entry and return, whose program says at the entry whether the return is wanted.
   [[nodiscard]] bool has_session(const Account& account) const;
   [[nodiscard]] double foreign_ns(const Account& account) const;

@@ -106,6 +106,7 @@ json probe_json(const plan::FunctionProbe* probe) {
           {"site_offset", probe->site.function_offset},
           {"instruction", probe->site.instruction},
           {"kind", kKinds.at(static_cast<std::size_t>(probe->site.kind))},
+          {"return_sites", probe->returns.size()},
           {"slow_threshold_seconds", probe->slow_ns == 0 ? json(nullptr) : json(to_seconds(probe->slow_ns))}};
 }
 

@@ -59,7 +59,7 @@ bool choose_uprobe_way(const raceguard_bpf& skeleton, UprobeWay way, bool sessio
     return false;
   }
   return prepare_uprobe(programs.rg_function_entry, way) && prepare_uprobe(programs.rg_function_return, way) &&
-         prepare_uprobe(programs.rg_marker, way);
+         prepare_uprobe(programs.rg_function_ret, way) && prepare_uprobe(programs.rg_marker, way);
 }
 
 using Skeleton = std::unique_ptr<raceguard_bpf, SkeletonDeleter>;

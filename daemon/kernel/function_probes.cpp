@@ -2,6 +2,7 @@
 #include "daemon/kernel/function_probes.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -72,9 +73,7 @@ std::optional<Error> FunctionProbes::clear_slot(std::uint32_t function_id) {
 
 void FunctionProbes::Links::move_to(std::vector<Link>& all) {
   all.push_back(std::move(at_entry));
-  if (at_return) {
-    all.push_back(std::move(at_return));
-  }
+  std::ranges::move(at_returns, std::back_inserter(all));
 }
 
 Result<FunctionProbes::Links> FunctionProbes::attach(const plan::FunctionProbe& probe) const {
@@ -86,28 +85,51 @@ Result<FunctionProbes::Links> FunctionProbes::attach(const plan::FunctionProbe& 
   site.probe_path = file->probe_path();
   site.shown_as = fmt::format("{} in {}", probe.symbol.demangled, probe.host_path);
   site.cookie = probe.function_id;
-  if (session_ && probe.site.takes_return_probe) {
-    site.file_offset = probe.site.file_offset;
+  site.file_offset = probe.site.file_offset;
+  if (session_ && probe.site.takes_return_probe && probe.returns.empty()) {
     auto both = attach_uprobe(object_->progs.rg_function_session, UprobeWay::kSession, site);
     if (!both) {
       return fail(std::move(both).error());
     }
-    return Links{Link(), std::move(*both)};
+    return Links{{}, std::move(*both)};
   }
-  // The return address is on top of the stack at the entry for certain; behind it only where the site says so.
-  site.file_offset = probe.site.takes_return_probe ? probe.site.file_offset : probe.symbol.file_offset;
-  site.at_return = true;
-  auto at_return = attach_uprobe(object_->progs.rg_function_return, way_, site);
-  if (!at_return) {
-    return fail(std::move(at_return).error());
+  // Returns first: from the first call that is counted on, its end must be seen.
+  auto at_returns = attach_returns(probe, site);
+  if (!at_returns) {
+    return fail(std::move(at_returns).error());
   }
-  site.file_offset = probe.site.file_offset;
-  site.at_return = false;
   auto at_entry = attach_uprobe(object_->progs.rg_function_entry, way_, site);
   if (!at_entry) {
     return fail(std::move(at_entry).error());
   }
-  return Links{std::move(*at_return), std::move(*at_entry)};
+  return Links{std::move(*at_returns), std::move(*at_entry)};
+}
+
+Result<std::vector<Link>> FunctionProbes::attach_returns(const plan::FunctionProbe& probe, UprobeSite site) const {
+  std::vector<Link> links;
+  const auto add = [&](const bpf_program* program) -> Result<void> {
+    auto link = attach_uprobe(program, way_, site);
+    if (!link) {
+      return fail(std::move(link).error());
+    }
+    links.push_back(std::move(*link));
+    return {};
+  };
+  for (const symbols::FunctionExit& exit : probe.returns) {
+    site.file_offset = exit.file_offset;
+    if (auto added = add(object_->progs.rg_function_ret); !added) {
+      return fail(std::move(added).error());
+    }
+  }
+  if (probe.returns.empty()) {
+    // The return address is on top of the stack at the entry for certain; behind it only where the site says so.
+    site.file_offset = probe.site.takes_return_probe ? probe.site.file_offset : probe.symbol.file_offset;
+    site.at_return = true;
+    if (auto added = add(object_->progs.rg_function_return); !added) {
+      return fail(std::move(added).error());
+    }
+  }
+  return links;
 }
 
 std::optional<Error> FunctionProbes::add(const plan::FunctionProbe& probe) {

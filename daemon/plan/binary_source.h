@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/symbols/function_exits.h"
 #include "daemon/symbols/symbol.h"
 #include "daemon/targets/target.h"
 #include "raceguard/error.h"
@@ -29,6 +30,10 @@ class BinaryFacts {
   // The functions whose mangled or demangled name matches; never an empty list. kSymbolNotFound names the nearest ones
   // that there are.
   [[nodiscard]] virtual const Result<std::vector<FoundFunction>>& find_functions(const std::string& glob) = 0;
+  // Where such a function returns, for those whose return probe an exception could pass. kSymbolNoSite: it leaves in a
+  // way that a probe cannot tell, or for another function in last place, or never.
+  [[nodiscard]] virtual const Result<std::vector<symbols::FunctionExit>>& find_returns(
+      const symbols::Symbol& function) = 0;
   [[nodiscard]] virtual const std::vector<symbols::SwitchMarker>& markers() = 0;
   // Switches that the file declares in a way that the kernel cannot serve.
   [[nodiscard]] virtual const std::vector<Error>& rejected_markers() = 0;

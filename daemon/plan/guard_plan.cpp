@@ -99,9 +99,32 @@ std::uint8_t GuardPlan::object_argument(const policy::FunctionGuard& function, c
   return static_cast<std::uint8_t>(object->argument + 1);
 }
 
+// A return probe puts an address of the kernel's onto the stack: an exception that passes by ends the process.
+Result<std::vector<symbols::FunctionExit>> GuardPlan::returns_of(const policy::FunctionGuard& function,
+                                                                 const PlanFile& file, const FoundFunction& found) {
+  if (!function.may_throw || !file.facts->may_see_exceptions()) {
+    return {};
+  }
+  const auto& returns = file.facts->find_returns(found.symbol);
+  if (!returns) {
+    return fail(
+        ErrorCode::kSymbolMayThrow,
+        fmt::format("{} ({}) is a C++ or Rust program: an exception that passed through a call while its return is "
+                    "probed would end the process, and the function's own ends cannot be probed instead: {}",
+                    file.binary.path, file.process, returns.error().what()),
+        "If no exception passes through it, say may_throw: false in the policy; or name its caller");
+  }
+  return *returns;
+}
+
 void GuardPlan::add_probe(const policy::FunctionGuard& function, const PlanFile& file, const FoundFunction& found) {
   if (!found.site) {
     omit("function " + found.symbol.demangled, found.site.error());
+    return;
+  }
+  auto returns = returns_of(function, file, found);
+  if (!returns) {
+    omit("function " + found.symbol.demangled, returns.error());
     return;
   }
   FunctionProbe probe{.guard_index = guard_index_,
@@ -113,6 +136,7 @@ void GuardPlan::add_probe(const policy::FunctionGuard& function, const PlanFile&
                       .host_path = file.binary.host_path,
                       .slow_ns = function.slow_ns,
                       .error = {},
+                      .returns = std::move(*returns),
                       .object_argument = object_argument(function, found)};
   if (function.error) {
     probe.error.push_back(*function.error);
@@ -135,15 +159,6 @@ bool GuardPlan::search(const policy::FunctionGuard& function, const PlanFile& fi
     return true;
   }
   const auto& matching = file.facts->find_functions(function.symbol_glob);
-  if (matching && function.may_throw && file.facts->may_see_exceptions()) {
-    omit("function " + function.symbol_glob,
-         Error(ErrorCode::kSymbolMayThrow,
-               fmt::format("{} ({}) is a C++ or Rust program: an exception that passed through the function while its "
-                           "return is probed would end the process",
-                           file.binary.path, file.process),
-               "If none passes through it, say may_throw: false in the policy"));
-    return true;
-  }
   if (matching) {
     for (const FoundFunction& found : *matching) {
       if (!is_marker(file, found.symbol)) {

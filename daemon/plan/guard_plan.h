@@ -32,6 +32,9 @@ class GuardPlan {
   void plan_function(const policy::FunctionGuard& function);
   // True if the file was searched and has the function.
   bool search(const policy::FunctionGuard& function, const PlanFile& file, std::optional<Error>& not_found);
+  [[nodiscard]] static Result<std::vector<symbols::FunctionExit>> returns_of(const policy::FunctionGuard& function,
+                                                                             const PlanFile& file,
+                                                                             const FoundFunction& found);
   void add_probe(const policy::FunctionGuard& function, const PlanFile& file, const FoundFunction& found);
   // The argument that points to a watched object, counted from 1; 0: none.
   [[nodiscard]] std::uint8_t object_argument(const policy::FunctionGuard& function, const FoundFunction& found);

@@ -13,9 +13,10 @@ inline auto function_key(const FunctionProbe& probe) {
   return std::tuple(probe.guard, probe.name, probe.binary, probe.symbol.name, probe.symbol.address);
 }
 
-// What is attached where: if this differs the probe is another one, even in the same slot.
+// What is attached where: if this differs the probe is another one, even in the same slot. The same code returns from
+// the same places, if they are watched at all.
 inline auto attachment_key(const FunctionProbe& probe) {
-  return std::tuple(function_key(probe), probe.site.file_offset, probe.site.cfa_offset);
+  return std::tuple(function_key(probe), probe.site.file_offset, probe.site.cfa_offset, probe.returns.empty());
 }
 
 inline auto word_key(const SwitchWord& word) {

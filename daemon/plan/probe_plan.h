@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/policy/policy.h"
+#include "daemon/symbols/function_exits.h"
 #include "daemon/symbols/symbol.h"
 #include "daemon/targets/target.h"
 #include "raceguard/error_codes.h"
@@ -31,7 +32,7 @@ struct TargetEntry {
   friend bool operator==(const TargetEntry&, const TargetEntry&) = default;
 };
 
-// One function of one guard in one binary: entry and return at one site.
+// One function of one guard in one binary: entry and return at one site, or the returns where they are.
 struct FunctionProbe {
   std::uint32_t function_id = 0;  // slot in the BPF arrays; stable over reloads while the probe stays
   std::uint32_t guard_index = 0;
@@ -46,6 +47,8 @@ struct FunctionProbe {
   // The returns of one call in 2^this are seen, RG_RETURNS_NONE: of none; where the kernel has sessions this spares the
   // others' callers the return probe.
   std::uint8_t return_shift = 0;
+  // Where its returns are seen, in files through whose functions exceptions may pass; none: by a return probe.
+  std::vector<symbols::FunctionExit> returns;
   std::uint8_t object_argument = 0;  // 1..6: it points to an object whose members are watched; 0: none
 };
 

@@ -92,6 +92,19 @@ const Result<std::vector<FoundFunction>>& SymbolFacts::find_functions(const std:
   return functions_.insert_or_assign(glob, search(glob)).first->second;
 }
 
+Result<std::vector<symbols::FunctionExit>> SymbolFacts::search_returns(const symbols::Symbol& function) {
+  const auto opened = file();
+  return opened ? symbols::find_returns(**opened, function) : fail(opened.error());
+}
+
+const Result<std::vector<symbols::FunctionExit>>& SymbolFacts::find_returns(const symbols::Symbol& function) {
+  const auto known = returns_.find(function.address);
+  if (known != returns_.end() && (known->second || known->second.error().code() == ErrorCode::kSymbolNoSite)) {
+    return known->second;
+  }
+  return returns_.insert_or_assign(function.address, search_returns(function)).first->second;
+}
+
 void SymbolFacts::read_markers() {
   if (markers_) {
     return;

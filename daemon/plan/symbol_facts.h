@@ -31,6 +31,8 @@ class SymbolFacts final : public BinaryFacts {
   [[nodiscard]] bool is_go() const override { return is_go_; }
   [[nodiscard]] bool may_see_exceptions() const override { return may_see_exceptions_.value_or(false); }
   [[nodiscard]] const Result<std::vector<FoundFunction>>& find_functions(const std::string& glob) override;
+  [[nodiscard]] const Result<std::vector<symbols::FunctionExit>>& find_returns(
+      const symbols::Symbol& function) override;
   [[nodiscard]] const std::vector<symbols::SwitchMarker>& markers() override;
   [[nodiscard]] const std::vector<Error>& rejected_markers() override;
 
@@ -42,6 +44,7 @@ class SymbolFacts final : public BinaryFacts {
   static Result<symbols::ElfFile> open_verified(const FilePlace& place);
   Result<const symbols::ElfFile*> file();
   Result<std::vector<FoundFunction>> search(const std::string& glob);
+  Result<std::vector<symbols::FunctionExit>> search_returns(const symbols::Symbol& function);
   void read_markers();
 
   FilePlace place_;
@@ -51,6 +54,7 @@ class SymbolFacts final : public BinaryFacts {
   std::optional<bool> may_see_exceptions_;  // read with the first functions that are found: most files have none
   std::optional<symbols::ElfFile> file_;
   std::map<std::string, Result<std::vector<FoundFunction>>> functions_;
+  std::map<std::uint64_t, Result<std::vector<symbols::FunctionExit>>> returns_;  // by address
   std::optional<std::vector<symbols::SwitchMarker>> markers_;
   std::vector<Error> rejected_markers_;
 };

@@ -170,7 +170,8 @@ constexpr std::array kFunctionKeys = {
     Key{.name = "may_throw",
         .kind = Kind::kFlag,
         .help = "Whether a C++ exception or a Rust panic may pass through a call. One that passes a return probe ends "
-                "the process, so a function of a C++ or Rust program is probed only if this says false.",
+                "the process, so a function of a C++ or Rust program is probed at each of its returns instead, which "
+                "costs more and is not possible for all. false: by a return probe, as in C.",
         .fallback = "true",
         .store = store<&FunctionGuard::may_throw>},
 };

@@ -47,7 +47,8 @@ struct FunctionGuard {
   std::string binary;        // "exe" (default) or a glob of a mapped file's path
   std::int64_t slow_ns = 0;  // a call this long or longer is slow; 0: no threshold
   std::optional<ErrorTest> error;
-  bool may_throw = true;  // an exception or a panic may pass through a call: then C++ and Rust functions are not probed
+  bool may_throw =
+      true;  // an exception or a panic may pass through a call: then C++ and Rust functions get no return probe
   Position position;
 };
 

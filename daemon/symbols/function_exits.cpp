@@ -79,7 +79,8 @@ class ExitScan {
     exits_.push_back({.address = instruction.address,
                       .file_offset = file_.offset_of(instruction.address).value_or(0),
                       .instruction = instruction.text,
-                      .kind = instruction.kind});
+                      .kind = instruction.kind,
+                      .is_return = instruction.flow == Flow::kReturn});
     return {};
   }
 
@@ -113,6 +114,29 @@ class ExitScan {
 
 Result<std::vector<FunctionExit>> find_exits(const ElfFile& file, const Symbol& function) {
   return ExitScan(file, function).run();
+}
+
+Result<std::vector<FunctionExit>> find_returns(const ElfFile& file, const Symbol& function) {
+  const auto refuse = [&](const std::string& why) {
+    return fail(ErrorCode::kSymbolNoSite,
+                fmt::format("cannot see calls of {} in {} end: {}", function.demangled, file.path(), why));
+  };
+  auto exits = find_exits(file, function);
+  if (!exits) {
+    return exits;
+  }
+  if (exits->empty()) {
+    return refuse("it never returns");
+  }
+  if (exits->size() > kMostReturns) {
+    return refuse(fmt::format("it returns from {} places, {} are the most", exits->size(), kMostReturns));
+  }
+  const auto jump = std::ranges::find(*exits, false, &FunctionExit::is_return);
+  if (jump != exits->end()) {
+    return refuse(fmt::format("at +{:#x} '{}' leaves it for another function in last place",
+                              jump->address - function.address, jump->instruction));
+  }
+  return exits;
 }
 
 }  // namespace raceguard::symbols

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guarded functions on the running kernel, by both ways of attaching.
 #include "daemon/kernel/map_access.h"
+#include "daemon/symbols/elf_file.h"
+#include "daemon/symbols/function_exits.h"
 #include "raceguard/clock.h"
 #include "tests/bpf/attached.h"
 #include "tests/bpf/target_process.h"
@@ -54,6 +56,27 @@ TEST_P(Functions, CountsCallsReturnsAndErrorsExactly) {
   }
   EXPECT_EQ(in_buckets, 1000U);
   EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_UNMATCHED), 0U);
+}
+
+TEST_P(Functions, WhereItReturnsServesAsWellAsAReturnProbe) {
+  plan::FunctionProbe probe = function_probe(target_, "work", 3);
+  probe.error = {policy::ErrorTest{policy::Comparison::kLess, 0, 32, true}};
+  const auto file = symbols::ElfFile::open(target_.binary());
+  ASSERT_TRUE(file) << file.error().to_string();
+  const auto returns = symbols::find_returns(*file, file->find_functions("work").value().front());
+  ASSERT_TRUE(returns) << returns.error().to_string();
+  probe.returns = *returns;
+  attach(probe);
+  target_.run("work 1000");
+  const auto figures = figures_of(attachment_, 3);
+  EXPECT_EQ(figures.calls, 1000U);
+  EXPECT_EQ(figures.returns, 1000U);
+  EXPECT_EQ(figures.errors, 100U);
+  EXPECT_EQ(dropped(attachment_, RG_DROP_CALL_UNMATCHED), 0U);
+  plan::PlanDifference gone;
+  gone.remove_functions = {3};
+  ASSERT_TRUE(attachment_.apply(gone).empty());
+  EXPECT_EQ(attachment_.attached_functions(), 0U);
 }
 
 TEST_P(Functions, ASampleOfTheReturnsIsSeenAndEveryCallIsCounted) {

@@ -52,17 +52,31 @@ class Targets(EndToEnd):
         shell.stdin.close()
         self.await_that("it is a target now", lambda: daemon.targets()[shell.pid]["functions_probed"] >= 1, 10, daemon)
 
-    def test_function_that_may_throw_is_not_probed(self):
-        """An exception that passes a return probe ends the process, so C++ functions need the policy's word."""
-        path = self.lifecycle_path()
-        policy = lifecycle_policy(path)
-        self.assertIn("may_throw: false", policy)
-        holder = self.start_lifecycle("locks", 1)
-        daemon = self.start_daemon(policy.replace("        may_throw: false\n", ""))
-        (omission,) = self.await_that("it is told", lambda: daemon.status()["omissions"], 10, daemon)
-        self.assertIn("RG-S106", omission["reason"])
-        self.assertIn("may_throw: false", omission["reason"])
-        self.assertEqual(daemon.targets()[holder.pid]["functions_probed"], 0)
+    def test_exceptions_pass_a_guarded_function(self):
+        """A return probe in their way would end the process: the function is probed where it returns instead."""
+        path = self.scratch / "thrower"
+        copy_program(BIN / "thrower", path)
+        process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (process.stdin.close(), process.wait(), process.stdout.close()))
+        daemon = self.start_daemon(f"""apiVersion: raceguard/v1
+policies:
+  - name: orders
+    target: {{exe: "{path}"}}
+    budget: 100%
+    functions:
+      - {{name: place_order, symbol: place_order, error_when: {{returns: "< 0"}}}}
+""")
+        self.await_that("it is probed", lambda: daemon.targets().get(process.pid, {}).get("functions_probed") == 1, 10, daemon)
+        process.stdin.write("1000\n")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.readline(), "100\n")
+        figures = self.await_that("all calls are counted", lambda: (
+            (found := daemon.function("place_order")) and found["calls"] == 1000 and found), 10, daemon)
+        self.assertEqual(figures["returns"], 900, "those that did not throw")
+        self.assertEqual(figures["errors"], 500, "the even ones")
+        self.assertGreaterEqual(daemon.ctl("functions")["functions"][0]["probe"]["return_sites"], 1)
+        self.assertEqual(daemon.status()["omissions"], [])
+        self.assertEqual(daemon.status()["drops"]["call_unmatched"], 0)
 
     def test_200_short_lived_targets(self):
         daemon = self.start_daemon(lifecycle_policy(self.lifecycle_path()))

@@ -225,6 +225,16 @@ TEST_F(BudgetDeskWithSessions, WhoIsNoTargetPaysForTheEntryAlone) {
   EXPECT_EQ(desk_with_sessions.view().guards[0].cost_ns, 50 * 1000);
 }
 
+TEST_F(BudgetDeskWithSessions, AReturnThatIsSeenInPlaceCostsAHitThereAndIsNotSampled) {
+  plan::FunctionProbe probe = DeskWorld::probe_of(kCold, "cold");
+  probe.returns = {{.kind = symbols::SiteKind::kSingleStepped, .is_return = true}};
+  desk_with_sessions.follow(DeskWorld::plan_of({probe}));
+  world.call(kCold, 10);
+  desk_with_sessions.tick(world.readings());
+  EXPECT_EQ(desk_with_sessions.view().guards[0].cost_ns, 10 * (1000 + 700)) << "single-stepped, on a bare machine: 700";
+  EXPECT_THAT(desk_with_sessions.take_hidden_changes(), IsEmpty());
+}
+
 TEST_F(BudgetDeskTest, AnExemptionIsTheFunctionsAndNotTheSlots) {
   tick(20'000, 0);
   // Its target restarted: another process, another slot, the same file.

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "daemon/plan/difference.h"
 #include "tests/unit/plan/fakes.h"
 
 namespace raceguard::plan {
@@ -134,17 +135,25 @@ TEST_F(BuildPlan, GoProgramAndFunctionWithoutSiteAreOmitted) {
   EXPECT_EQ(plan.omissions[1].code, ErrorCode::kSymbolNoSite);
 }
 
-TEST_F(BuildPlan, FunctionsThatExceptionsMayPassNeedThePolicysWord) {
-  policy_.guards = {guard("guard0", {function("f")})};
-  source_.binaries[7] = {.functions = {"f"}, .exceptions = true};
+TEST_F(BuildPlan, FunctionsThatExceptionsMayPassAreSeenWhereTheyReturn) {
+  policy_.guards = {guard("guard0", {function("f*")})};
+  source_.binaries[7] = {.functions = {"f1", "f2"}, .exceptions = true, .without_returns = {"f2"}};
   targets_ = {target(10, 0, {mapped(7, "/bin/app")})};
-  const ProbePlan refused = build();
-  EXPECT_THAT(refused.functions, IsEmpty());
-  ASSERT_THAT(refused.omissions, SizeIs(1));
-  EXPECT_EQ(refused.omissions[0].code, ErrorCode::kSymbolMayThrow);
-  EXPECT_THAT(refused.omissions[0].reason, HasSubstr("may_throw: false"));
+  const ProbePlan plan = build();
+  ASSERT_THAT(names(plan), ElementsAre("f1"));
+  EXPECT_THAT(plan.functions[0].returns, SizeIs(1));
+  ASSERT_THAT(plan.omissions, SizeIs(1));
+  EXPECT_EQ(plan.omissions[0].code, ErrorCode::kSymbolMayThrow);
+  EXPECT_THAT(plan.omissions[0].reason, HasSubstr("leaves for another function"));
+  EXPECT_THAT(plan.omissions[0].reason, HasSubstr("may_throw: false"));
+
+  previous_ = plan;
   policy_.guards[0].functions[0].may_throw = false;
-  EXPECT_THAT(names(build()), ElementsAre("f"));
+  const ProbePlan trusted = build();
+  ASSERT_THAT(names(trusted), ElementsAre("f1", "f2"));
+  EXPECT_THAT(trusted.functions[0].returns, IsEmpty());
+  EXPECT_THAT(difference(previous_, trusted).remove_functions, ElementsAre(plan.functions[0].function_id))
+      << "the same function with a return probe is another probe";
 }
 
 TEST_F(BuildPlan, IdsStayAndAreReusedLate) {

@@ -4,6 +4,7 @@
 
 #include <fnmatch.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,7 +20,8 @@ struct FakeBinary {
   std::vector<std::string> functions;
   std::vector<std::string> without_site;
   bool exceptions = false;
-  std::uint8_t intact_arguments = 6;  // at each site
+  std::vector<std::string> without_returns;  // whose ends cannot be probed
+  std::uint8_t intact_arguments = 6;         // at each site
   std::vector<std::string> switches;
 };
 
@@ -57,6 +59,18 @@ class FakeFacts final : public BinaryFacts {
     }
     return answer_;
   }
+  [[nodiscard]] const Result<std::vector<symbols::FunctionExit>>& find_returns(
+      const symbols::Symbol& function) override {
+    returns_ = std::vector<symbols::FunctionExit>{{.address = function.address + 0x20,
+                                                   .file_offset = function.file_offset + 0x20,
+                                                   .instruction = "ret",
+                                                   .kind = symbols::SiteKind::kSingleStepped,
+                                                   .is_return = true}};
+    if (std::ranges::find(binary_.without_returns, function.name) != binary_.without_returns.end()) {
+      returns_ = fail(ErrorCode::kSymbolNoSite, "it leaves for another function in last place");
+    }
+    return returns_;
+  }
   [[nodiscard]] const std::vector<symbols::SwitchMarker>& markers() override { return markers_; }
   [[nodiscard]] const std::vector<Error>& rejected_markers() override { return rejected_; }
 
@@ -65,6 +79,7 @@ class FakeFacts final : public BinaryFacts {
   std::vector<symbols::SwitchMarker> markers_;
   std::vector<Error> rejected_;
   Result<std::vector<FoundFunction>> answer_;
+  Result<std::vector<symbols::FunctionExit>> returns_;
 };
 
 // By inode.
