@@ -34,12 +34,12 @@ Result<std::int64_t> wait_ns(const std::string& text) {
 }
 
 Result<void> add_functions(const Invocation& invocation, app::InterceptRequest& request) {
-  const auto key = app::parse_intercept_key(invocation.given("key") ? invocation.value("key") : "none");
+  const auto key = policy::parse_intercept_key(invocation.given("key") ? invocation.value("key") : "none");
   if (!key) {
     return fail(key.error());
   }
   for (const std::string& text : invocation.all("f")) {
-    auto functions = app::parse_intercepted(text, *key);
+    auto functions = policy::parse_intercepted(text, *key);
     if (!functions) {
       return fail(std::move(functions).error());
     }

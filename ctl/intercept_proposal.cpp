@@ -10,58 +10,32 @@
 
 #include "ctl/daemon_client.h"
 #include "ctl/view_parts.h"
-#include "daemon/intercept_sections.h"
+#include "daemon/intercept_proposal.h"
 
 namespace raceguard::ctl {
 namespace {
 
-constexpr std::size_t kMostCandidates = 4;  // frames outwards: further out functions take longer
-
-// Innermost first.
-std::vector<std::string> candidates_of(const Doc& site) {
-  std::vector<std::string> names;
-  const auto add = [&](const std::string& name) {
-    if (!name.empty() && names.size() < kMostCandidates && std::ranges::find(names, name) == names.end()) {
-      names.push_back(name);
+app::RaceSides sides_of(const Doc& race) {
+  app::RaceSides sides;
+  for (const Doc& site : race.list("sites")) {
+    app::RaceSide side;
+    side.add(site.text("function"), site.text("binary"));
+    for (const Doc& frame : site.list("stack")) {
+      side.add(frame.text("function"), frame.text("binary"));
     }
-  };
-  add(site.text("function"));
-  for (const Doc& frame : site.list("stack")) {
-    add(frame.text("function"));
+    sides.push_back(side.take());
   }
-  return names;
-}
-
-Result<app::RequestedFunction> smallest_function(pid_t pid, const Doc& site) {
-  Error last(ErrorCode::kSymbolNotFound, "a side of the race is in a function without a name",
-             "Name functions by -p and -f; the stack in 'findings -o json' tells where it was");
-  for (const std::string& name : candidates_of(site)) {
-    app::InterceptRequest trial;
-    trial.pid = pid;
-    trial.functions.emplace_back().name = name;
-    const auto sections = app::find_sections(trial);
-    if (sections) {
-      return trial.functions.front();
-    }
-    last = sections.error();
-  }
-  return fail(std::move(last));
+  return sides;
 }
 
 Result<app::InterceptRequest> request_for(const Doc& race) {
   app::InterceptRequest request;
   request.pid = static_cast<pid_t>(race.number("pid"));
-  for (const Doc& site : race.list("sites")) {
-    auto function = smallest_function(request.pid, site);
-    if (!function) {
-      return fail(std::move(function).error());
-    }
-    const bool known =
-        std::ranges::any_of(request.functions, [&](const auto& one) { return one.name == function->name; });
-    if (!known) {
-      request.functions.push_back(std::move(*function));
-    }
+  auto functions = app::find_innermost(request.pid, sides_of(race));
+  if (!functions) {
+    return fail(std::move(functions).error());
   }
+  request.functions = std::move(*functions);
   return request;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/intercept_sections.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -51,19 +53,27 @@ class Finder {
     return {};
   }
 
-  Result<void> add(std::size_t index) {
-    const RequestedFunction& wanted = request_.functions[index];
-    Error first(ErrorCode::kInternal, "no binary");
+  // `index`: its place in the request.
+  Result<void> add(const RequestedFunction& wanted, std::size_t index) {
+    Error first(ErrorCode::kSymbolNotFound,
+                fmt::format("cannot intercept {}: pid {} maps no file {}", wanted.name, request_.pid, wanted.binary),
+                "See /proc/PID/maps for what it maps");
+    const Binary* looked_at = nullptr;
     for (Binary& binary : binaries_) {
+      if (!is_meant(binary, wanted.binary)) {
+        continue;
+      }
       auto symbols = binary.file.find_functions(wanted.name);
       if (symbols) {
-        return add_all(index, binary, *symbols);
+        return add_all(wanted, index, binary, *symbols);
       }
-      if (&binary == &binaries_.front()) {
+      if (looked_at == nullptr) {
+        looked_at = &binary;
         first = std::move(symbols).error();
       }
     }
-    const auto copies = symbols::inlined_copies(binaries_.front().file, wanted.name, kMostDebugBytes);
+    const auto copies = looked_at == nullptr ? symbols::InlinedCopies{}
+                                             : symbols::inlined_copies(looked_at->file, wanted.name, kMostDebugBytes);
     return copies.count == 0 ? fail(std::move(first)) : fail(inlined(wanted.name, copies));
   }
 
@@ -74,6 +84,12 @@ class Finder {
         fmt::format("cannot intercept {}: the compiler put its code into its callers, {} times", name, copies.count),
         copies.into.empty() ? "Name a function that calls it"
                             : fmt::format("Name a function that it is in: {}", fmt::join(copies.into, ", ")));
+  }
+
+  [[nodiscard]] bool is_meant(const Binary& binary, const std::string& wanted) const {
+    const std::string& path = binary.mapped.path;
+    return wanted.empty() || (wanted == "exe" && &binary == &binaries_.front()) || wanted == path ||
+           ::fnmatch(wanted.c_str(), path.c_str(), 0) == 0;
   }
 
   // Whoever has an unwinder may throw; one that is stripped and linked statically has it without a name.
@@ -96,8 +112,8 @@ class Finder {
     return {.device = binary.file.device(), .inode = binary.file.inode(), .build_id = binary.file.build_id()};
   }
 
-  Result<void> add_all(std::size_t index, Binary& binary, const std::vector<symbols::Symbol>& symbols) {
-    const RequestedFunction& wanted = request_.functions[index];
+  Result<void> add_all(const RequestedFunction& wanted, std::size_t index, Binary& binary,
+                       const std::vector<symbols::Symbol>& symbols) {
     if (found_.functions.size() + symbols.size() > RG_SECTIONS_MAX) {
       return fail(ErrorCode::kPlanLimit,
                   fmt::format("{} matches {} functions in {}, and {} can be intercepted at once", wanted.name,
@@ -198,11 +214,9 @@ class Finder {
   bool may_unwind_ = false;
 };
 
-}  // namespace
-
-Result<InterceptSections> find_sections(const InterceptRequest& request) {
+Result<void> open(Finder& finder, pid_t pid, InterceptSections& found) {
   const targets::ProcessReader processes("/proc");
-  const auto facts = processes.read_facts(request.pid);
+  const auto facts = processes.read_facts(pid);
   if (!facts) {
     return fail(facts.error());
   }
@@ -210,19 +224,61 @@ Result<InterceptSections> find_sections(const InterceptRequest& request) {
   if (!binaries) {
     return fail(binaries.error());
   }
-  InterceptSections found;
   found.process = facts->id;
   found.exe = facts->exe;
+  return finder.open(*binaries, fmt::format("/proc/{}/root", pid));
+}
+
+Result<RequestedFunction> innermost(Finder& finder, InterceptSections& tried,
+                                    const std::vector<RequestedFunction>& side) {
+  Error last(ErrorCode::kSymbolNotFound, "a side of the race is in a function without a name",
+             "Name functions by -p and -f; the stack in 'findings -o json' tells where it was");
+  for (const RequestedFunction& candidate : side) {
+    tried.functions.clear();  // of an attempt before
+    if (auto added = finder.add(candidate, 0)) {
+      return candidate;
+    } else {
+      last = std::move(added).error();
+    }
+  }
+  return fail(std::move(last));
+}
+
+}  // namespace
+
+Result<InterceptSections> find_sections(const InterceptRequest& request) {
+  InterceptSections found;
   Finder finder(request, found);
-  if (auto opened = finder.open(*binaries, fmt::format("/proc/{}/root", request.pid)); !opened) {
+  if (auto opened = open(finder, request.pid, found); !opened) {
     return fail(std::move(opened).error());
   }
   for (std::size_t i = 0; i < request.functions.size(); ++i) {
-    if (auto added = finder.add(i); !added) {
+    if (auto added = finder.add(request.functions[i], i); !added) {
       return fail(std::move(added).error());
     }
   }
   return found;
+}
+
+Result<std::vector<RequestedFunction>> find_innermost(pid_t pid, const RaceSides& sides) {
+  InterceptRequest request;
+  request.pid = pid;
+  InterceptSections tried;
+  Finder finder(request, tried);
+  if (auto opened = open(finder, pid, tried); !opened) {
+    return fail(std::move(opened).error());
+  }
+  std::vector<RequestedFunction> functions;
+  for (const std::vector<RequestedFunction>& side : sides) {
+    auto function = innermost(finder, tried, side);
+    if (!function) {
+      return fail(std::move(function).error());
+    }
+    if (std::ranges::find(functions, *function) == functions.end()) {
+      functions.push_back(std::move(*function));
+    }
+  }
+  return functions;
 }
 
 }  // namespace raceguard::app

@@ -26,4 +26,11 @@ struct InterceptSections {
 // kSymbolGoProgram, kSymbolNoSite (also: inlined copies only), kPlanLimit, kUsage (a key that is no number).
 [[nodiscard]] Result<InterceptSections> find_sections(const InterceptRequest& request);
 
+// For each side of a race: the functions that it may be kept apart in, innermost first.
+using RaceSides = std::vector<std::vector<RequestedFunction>>;
+
+// Of each side the first that can be intercepted; one that both share once. Errors: those of find_sections() for a
+// side's last candidate, kSymbolNotFound for a side without any.
+[[nodiscard]] Result<std::vector<RequestedFunction>> find_innermost(pid_t pid, const RaceSides& sides);
+
 }  // namespace raceguard::app

@@ -80,6 +80,27 @@ void check_references(const Guard& guard, const SwitchPolicy& switch_policy, con
   }
 }
 
+// Their symbols and binaries are those of this policy's functions.
+void resolve_serialized(const Guard& guard, SwitchPolicy& switch_policy, const Node& node, Context& context) {
+  const Node* serialize = node.find("serialize");
+  if (!switch_policy.serialize || serialize == nullptr) {
+    return;
+  }
+  for (RequestedFunction& wanted : switch_policy.serialize->parsed) {
+    const auto function = std::ranges::find(guard.functions, wanted.name, &FunctionGuard::name);
+    if (function != guard.functions.end()) {
+      wanted.name = function->symbol_glob;
+      wanted.binary = function->binary;
+      continue;
+    }
+    context.refuse(ErrorCode::kPolicyReference, value_at(*serialize, "functions", context),
+                   fmt::format("serialize of switch {} names function {}, expected one of this policy's functions "
+                               "({}){}",
+                               in_quotes(switch_policy.name), in_quotes(wanted.name), names_of_functions(guard),
+                               did_you_mean(wanted.name, function_names(guard))));
+  }
+}
+
 // A threshold that nothing feeds would keep the switch closed for ever without a word. Asks whether the key is there,
 // not for its value: a wrong value has been refused already.
 void check_sources(const Guard& guard, const SwitchPolicy& switch_policy, const Node& guard_node, const Node& node,
@@ -149,6 +170,7 @@ void check_entry_names(Guard& guard, const Node& node, Context& context) {
     }
     check_references(guard, guard.switches[i], item, context);
     check_sources(guard, guard.switches[i], node, item, context);
+    resolve_serialized(guard, guard.switches[i], item, context);
   }
 }
 

@@ -89,6 +89,37 @@ void check_window(void* window_object, const Node& node, Context& context) {
   }
 }
 
+// Whatever the parser says of a command line holds for a policy, but for the error code.
+void check_serialize(void* serialize_policy, const Node& node, Context& context) {
+  auto& policy = *static_cast<SerializePolicy*>(serialize_policy);
+  const Node* functions = node.find("functions");
+  const Node* key_given = node.find("key");
+  const auto key = parse_intercept_key(policy.key);
+  if (!key) {
+    context.refuse(ErrorCode::kPolicyValue, context.at(key_given != nullptr ? *key_given : node),
+                   fmt::format("{} for key, expected {}", in_quotes(policy.key), kInterceptKeyForms));
+    return;
+  }
+  if (policy.functions.size() > RG_SECTIONS_MAX) {
+    context.refuse(
+        ErrorCode::kPolicyRange, context.at(*functions),
+        fmt::format("{} functions in serialize, expected at most {}", policy.functions.size(), RG_SECTIONS_MAX));
+  }
+  for (std::size_t i = 0; i < policy.functions.size(); ++i) {
+    auto function = parse_intercepted_function(policy.functions[i], *key);
+    if (!function) {
+      const bool is_list = functions->kind == NodeKind::kList && i < functions->children.size();
+      context.refuse(
+          ErrorCode::kPolicyValue, context.at(is_list ? functions->children[i] : *functions),
+          fmt::format("{} for a function of serialize, expected NAME, NAME=read, NAME=write, or one of these "
+                      "with @ and a key: {}",
+                      in_quotes(policy.functions[i]), kInterceptKeyForms));
+      continue;
+    }
+    policy.parsed.push_back(std::move(*function));
+  }
+}
+
 void check_switch(void* switch_policy, const Node& node, Context& context) {
   auto& policy = *static_cast<SwitchPolicy*>(switch_policy);
   const Node* name = node.find("name");

@@ -161,6 +161,39 @@ constexpr std::array kFlappingKeys = {
         .store = store<&SwitchPolicy::flap_window_ns>},
 };
 
+constexpr std::array kSerializeKeys = {
+    Key{.name = "functions",
+        .kind = Kind::kTexts,
+        .help = "Names of this policy's functions, at most 16. NAME and NAME=write overlap nobody, calls of NAME=read "
+                "overlap each other; NAME@KEY has a key of its own.",
+        .sample = "[recommend]",
+        .maximum = 256,
+        .required = true,
+        .store = store<&SerializePolicy::functions>},
+    Key{.name = "key",
+        .kind = Kind::kText,
+        .help = "Calls with different keys do not wait for each other: none; arg1 to arg6 (the argument's value, as a "
+                "rule the object); arg1+0x18 or arg1+24:4 (8 or so many bytes in memory there); global:NAME.",
+        .fallback = "none",
+        .maximum = 256,
+        .store = store<&SerializePolicy::key>},
+    Key{.name = "wait",
+        .kind = Kind::kDuration,
+        .help = "Longest time that a call waits for others to leave. Then it goes on without, and is counted.",
+        .fallback = "500us",
+        .minimum = kMicrosecond,
+        .maximum = RG_WAIT_MAX_NS,
+        .store = store<&SerializePolicy::wait_ns>},
+    Key{.name = "budget",
+        .kind = Kind::kRatio,
+        .help =
+            "What waits and probes may take of the process's CPU time. Beyond it nothing is kept apart for a while.",
+        .fallback = "10%",
+        .minimum = 0.001,
+        .maximum = 1,
+        .store = store<&SerializePolicy::budget>},
+};
+
 constexpr std::array<std::string_view, 2> kModes = {"observe", "enforce"};
 
 constexpr Mapping kOpenMapping{"open_when", kOpenKeys};
@@ -168,6 +201,7 @@ constexpr Mapping kCloseMapping{"close_when", kCloseKeys};
 constexpr Mapping kWindowMapping{"window", kWindowKeys, check_window};
 constexpr Mapping kHalfOpenMapping{"half_open", kHalfOpenKeys};
 constexpr Mapping kFlappingMapping{"flapping", kFlappingKeys};
+constexpr Mapping kSerializeMapping{"serialize", kSerializeKeys, check_serialize};
 
 constexpr std::array kSwitchKeys = {
     Key{.name = "name",
@@ -270,6 +304,12 @@ constexpr std::array kSwitchKeys = {
         .help = "A switch that opens again and again is left open longest.",
         .mapping = &kFlappingMapping,
         .child = same_object},
+    Key{.name = "serialize",
+        .kind = Kind::kMapping,
+        .help = "While the switch is open, calls of these functions do not overlap (docs/interception.md). Half-open "
+                "they may: the trial shows whether it is still needed. In mode observe it is only told.",
+        .mapping = &kSerializeMapping,
+        .child = [](void* object) -> void* { return &static_cast<SwitchPolicy*>(object)->serialize.emplace(); }},
 };
 
 }  // namespace

@@ -10,6 +10,8 @@ namespace {
 
 constexpr double kMicrosecond = 1e3;
 constexpr double kMillisecond = 1e6;
+constexpr double kSecond = 1e9;
+constexpr double kDay = 24 * 3600e9;
 constexpr double kMostArguments = 6;  // in registers, System V
 
 constexpr std::array kVariableKeys = {
@@ -57,6 +59,8 @@ constexpr std::array kObjectKeys = {
 };
 constexpr Mapping kObjectMapping{"an entry of objects", kObjectKeys, check_object};
 
+constexpr std::array<std::string_view, 2> kOnProvenRace = {"propose", "serialize"};
+
 constexpr std::array kWatchKeys = {
     Key{.name = "auto",
         .kind = Kind::kFlag,
@@ -94,6 +98,20 @@ constexpr std::array kWatchKeys = {
         .fallback = "(none)",
         .sample = "/var/lib/raceguard/races.supp",
         .store = store<&WatchGuard::suppressions>},
+    Key{.name = "on_proven_race",
+        .kind = Kind::kChoice,
+        .help = "propose: the finding says which functions could be kept from overlapping, and by which command. "
+                "serialize: this is done at once, in the process where the race was proven (docs/interception.md).",
+        .fallback = "propose",
+        .choices = kOnProvenRace,
+        .store = store<&WatchGuard::on_proven_race>},
+    Key{.name = "serialize_for",
+        .kind = Kind::kDuration,
+        .help = "How long; if the race is proven again afterwards it begins anew. With `on_proven_race: serialize`.",
+        .fallback = "1h",
+        .minimum = kSecond,
+        .maximum = 30 * kDay,
+        .store = store<&WatchGuard::serialize_for_ns>},
 };
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/policy/intercepted.h"
+
 namespace raceguard::policy {
 
 // Where a value stands in its file, for messages. Lines and columns count from 1.
@@ -72,6 +74,12 @@ struct WatchedObject {
   Position position;
 };
 
+// What is done about a race that was proven (docs/interception.md).
+enum class OnProvenRace {
+  kPropose,    // the finding says what could be kept apart, and by which command
+  kSerialize,  // it is kept apart
+};
+
 // Where data races are looked for.
 struct WatchGuard {
   bool automatic = false;  // every writable global, and words that change
@@ -80,6 +88,8 @@ struct WatchGuard {
   std::int64_t hold_ns = 50'000;
   double budget = 0.01;      // of one CPU
   std::string suppressions;  // a file; empty: none
+  OnProvenRace on_proven_race = OnProvenRace::kPropose;
+  std::int64_t serialize_for_ns = 3600'000'000'000;
   [[nodiscard]] bool wanted() const { return automatic || !variables.empty() || !objects.empty(); }
 };
 
@@ -98,6 +108,15 @@ struct Window {
 };
 
 enum class SwitchMode { kObserve, kEnforce };
+
+// Functions that are kept apart while a switch is open (docs/interception.md).
+struct SerializePolicy {
+  std::vector<std::string> functions;  // as they are written: "get=read@arg1"
+  std::string key = "none";            // of those without one of their own
+  std::vector<RequestedFunction> parsed;
+  std::int64_t wait_ns = 500'000;
+  double budget = 0.10;  // of the process's CPU time
+};
 
 // A switch and its breaker. Thresholds to open; those to close default to the ones to open.
 struct SwitchPolicy {
@@ -129,6 +148,7 @@ struct SwitchPolicy {
   std::int64_t half_open_deadline_ns = 10'000'000'000;  // ... or then, so that it is never stuck
   std::uint32_t flap_openings = 5;  // so many openings within flap_window_ns: flapping, stays open longest
   std::int64_t flap_window_ns = 600'000'000'000;
+  std::optional<SerializePolicy> serialize;
   Position position;
 };
 

@@ -103,6 +103,11 @@ policies:
         flapping:
           openings: 9
           window: 1h
+        serialize:
+          functions: [pay, recommend=read@global:epoch]
+          key: arg2+0x10:4
+          wait: 1ms
+          budget: 20%
       - name: guard
         open_when:
           proven_races: 2
@@ -123,6 +128,8 @@ policies:
       hold: 100us
       budget: 2%
       suppressions: /tmp/races.supp
+      on_proven_race: serialize
+      serialize_for: 10m
     bursts:
       enabled: true
       budget: 2%

@@ -96,6 +96,8 @@ TEST(Reference, DefaultsOfWatchAreThoseOfTheStruct) {
   EXPECT_EQ(read.automatic, defaults.automatic);
   EXPECT_EQ(read.hold_ns, defaults.hold_ns);
   EXPECT_EQ(read.budget, defaults.budget);
+  EXPECT_EQ(read.on_proven_race, defaults.on_proven_race);
+  EXPECT_EQ(read.serialize_for_ns, defaults.serialize_for_ns);
   ASSERT_EQ(read.objects.size(), 1U);
   EXPECT_EQ(read.objects[0].argument, WatchedObject().argument);
 }
@@ -125,6 +127,10 @@ TEST(Reference, DefaultsOfSwitchesAreThoseOfTheStruct) {
   EXPECT_EQ(read.half_open_deadline_ns, defaults.half_open_deadline_ns);
   EXPECT_EQ(read.flap_openings, defaults.flap_openings);
   EXPECT_EQ(read.flap_window_ns, defaults.flap_window_ns);
+  ASSERT_TRUE(read.serialize);
+  EXPECT_EQ(read.serialize->key, SerializePolicy().key);
+  EXPECT_EQ(read.serialize->wait_ns, SerializePolicy().wait_ns);
+  EXPECT_EQ(read.serialize->budget, SerializePolicy().budget);
 }
 
 void expect_keys_shown(const Mapping& mapping, const Node& node) {

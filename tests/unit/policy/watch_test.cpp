@@ -39,6 +39,8 @@ TEST(Watch, EveryKey) {
   EXPECT_EQ(watch.hold_ns, 100'000);
   EXPECT_DOUBLE_EQ(watch.budget, 0.02);
   EXPECT_EQ(watch.suppressions, "/tmp/races.supp");
+  EXPECT_EQ(watch.on_proven_race, OnProvenRace::kSerialize);
+  EXPECT_EQ(watch.serialize_for_ns, 600'000'000'000);
   const SwitchPolicy& guard = policy->guards[0].switches[1];
   EXPECT_EQ(guard.open_proven_races, 2U);
   EXPECT_EQ(guard.close_proven_races, 1U);
@@ -65,6 +67,9 @@ TEST(Watch, RefusesWhatWouldLookAtNothing) {
   EXPECT_THAT(error_of(with_watch("{variables: [12]}")), HasSubstr("12 for name, expected a text"));
   EXPECT_THAT(error_of(with_watch("{auto: true, hold: 2ms}")), HasSubstr("expected 1us to 1ms"));
   EXPECT_THAT(error_of(with_watch("{auto: true, budget: 60%}")), HasSubstr("expected 0.01% to 50%"));
+  EXPECT_THAT(error_of(with_watch("{auto: true, on_proven_race: serialise}")),
+              HasSubstr("did you mean \"serialize\"?"));
+  EXPECT_THAT(error_of(with_watch("{auto: true, serialize_for: 1ms}")), HasSubstr("expected 1s to 720h"));
   EXPECT_THAT(error_of(with_watch("{auto: true, suppressions: races.supp}")), HasSubstr("an absolute path"));
 }
 

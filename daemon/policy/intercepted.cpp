@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/intercept_request.h"
+#include "daemon/policy/intercepted.h"
 
 #include <charconv>
 #include <optional>
@@ -7,11 +7,10 @@
 
 #include <fmt/format.h>
 
-namespace raceguard::app {
+namespace raceguard::policy {
 namespace {
 
 constexpr std::string_view kGlobal = "global:";
-constexpr const char* kKeyForms = "Give none, arg1 to arg6, arg1+0x18, arg1+24:4, or global:NAME";
 
 std::optional<std::uint64_t> number(std::string_view text) {
   const bool hex = text.starts_with("0x");
@@ -70,7 +69,27 @@ bool cut_end(std::string& text, std::string_view end) {
   return true;
 }
 
-Result<RequestedFunction> parse_function(std::string text, const InterceptKey& fallback) {
+}  // namespace
+
+Result<InterceptKey> parse_intercept_key(const std::string& text) {
+  InterceptKey key;
+  key.text = text;
+  if (text == "none") {
+    return key;
+  }
+  if (text.starts_with(kGlobal) && text.size() > kGlobal.size()) {
+    key.kind = RG_KEY_GLOBAL;
+    key.global = text.substr(kGlobal.size());
+    return key;
+  }
+  if (text.starts_with("arg") && parse_argument(std::string_view(text).substr(3), key)) {
+    return key;
+  }
+  return fail(ErrorCode::kUsage, fmt::format("key '{}' is none that calls can be told apart by", text),
+              fmt::format("Give {}", kInterceptKeyForms));
+}
+
+Result<RequestedFunction> parse_intercepted_function(std::string text, const InterceptKey& fallback) {
   RequestedFunction function;
   function.key = fallback;
   const std::size_t at = text.rfind('@');
@@ -93,29 +112,10 @@ Result<RequestedFunction> parse_function(std::string text, const InterceptKey& f
   return function;
 }
 
-}  // namespace
-
-Result<InterceptKey> parse_intercept_key(const std::string& text) {
-  InterceptKey key;
-  key.text = text;
-  if (text == "none") {
-    return key;
-  }
-  if (text.starts_with(kGlobal) && text.size() > kGlobal.size()) {
-    key.kind = RG_KEY_GLOBAL;
-    key.global = text.substr(kGlobal.size());
-    return key;
-  }
-  if (text.starts_with("arg") && parse_argument(std::string_view(text).substr(3), key)) {
-    return key;
-  }
-  return fail(ErrorCode::kUsage, fmt::format("key '{}' is none that calls can be told apart by", text), kKeyForms);
-}
-
 Result<std::vector<RequestedFunction>> parse_intercepted(const std::string& text, const InterceptKey& fallback) {
   std::vector<RequestedFunction> functions;
   for (std::string& part : split(text)) {
-    auto function = parse_function(std::move(part), fallback);
+    auto function = parse_intercepted_function(std::move(part), fallback);
     if (!function) {
       return fail(std::move(function).error());
     }
@@ -124,4 +124,4 @@ Result<std::vector<RequestedFunction>> parse_intercepted(const std::string& text
   return functions;
 }
 
-}  // namespace raceguard::app
+}  // namespace raceguard::policy
