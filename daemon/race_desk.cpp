@@ -65,7 +65,7 @@ void RaceDesk::read_suppressions(const std::string& guard) {
 }
 
 void RaceDesk::follow(const targets::TargetSet& targets, const plan::ProbePlan& plan) {
-  SearchWork work{.guards = guards_, .processes = {}};
+  SearchWork work{.guards = guards_, .processes = {}, .wanted = std::move(work_.wanted)};
   if (!guards_.empty()) {
     for (const targets::Target& target : targets.list()) {
       if (guards_.contains(target.guard)) {
@@ -195,6 +195,25 @@ void RaceDesk::tell_state() {
         spdlog::warn("search for races, policy {}: {}", name, note);
       }
     }
+  }
+}
+
+std::vector<detect::BookedRacePtr> RaceDesk::proven() const {
+  std::vector<detect::BookedRacePtr> races;
+  for (const auto& [guard, seen] : seen_) {
+    for (const std::uint64_t hash : seen.proven) {
+      if (auto race = book_.find(guard, hash)) {
+        races.push_back(std::move(race));
+      }
+    }
+  }
+  return races;
+}
+
+void RaceDesk::want(std::map<targets::ProcessId, std::vector<WantedVariable>> wanted) {
+  if (wanted != work_.wanted) {
+    work_.wanted = std::move(wanted);
+    work_changed_ = true;
   }
 }
 

@@ -49,6 +49,12 @@ class RaceDesk {
   // Races that were seen between the last two ticks, for the breakers.
   [[nodiscard]] detect::RacesSeen seen(const std::string& guard) const;
 
+  // Races that were proven, again or for the first time, between the last two ticks; without the suppressed ones.
+  [[nodiscard]] std::vector<detect::BookedRacePtr> proven() const;
+  [[nodiscard]] const detect::RaceBook& book() const { return book_; }
+  // Variables that are to be looked at each second, by process.
+  void want(std::map<targets::ProcessId, std::vector<WantedVariable>> wanted);
+
   // In each guard that has it. `why` stands in the file as a comment. kFindingUnknown, kSuppressionFile;
   // kControlRequest where a guard's policy names no file.
   [[nodiscard]] Result<std::vector<SuppressedRace>> suppress(const std::string& id, const std::string& why);

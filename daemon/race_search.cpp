@@ -79,6 +79,16 @@ void RaceSearch::set_work(SearchWork work) {
     }
   }
   work_ = std::move(work);
+  for (auto& [process, entry] : entries_) {
+    want(process, entry);
+  }
+}
+
+void RaceSearch::want(const targets::ProcessId& process, Entry& entry) const {
+  if (entry.watch) {
+    const auto wanted = work_.wanted.find(process);
+    entry.watch->want(wanted == work_.wanted.end() ? std::vector<WantedVariable>{} : wanted->second);
+  }
 }
 
 RaceWatch* RaceSearch::watch_of(pid_t pid) {
@@ -229,6 +239,7 @@ Result<void> RaceSearch::open(const targets::ProcessId& process, Entry& entry) {
   entry.watch = std::move(*watch);
   entry.serial = next_serial_++;
   entry.failure.clear();
+  want(process, entry);
   return {};
 }
 

@@ -23,6 +23,7 @@ namespace raceguard::app {
 struct SearchWork {
   std::map<std::string, policy::WatchGuard> guards;     // those that watch something
   std::map<targets::ProcessId, std::string> processes;  // with the guard of each
+  std::map<targets::ProcessId, std::vector<WantedVariable>> wanted;
 };
 
 struct SeenLock {
@@ -102,6 +103,7 @@ class RaceSearch {
   [[nodiscard]] Entries::iterator next_entry(std::int64_t now_ns);
   void begin_turn(std::int64_t now_ns);
   void end_turn(std::int64_t now_ns);
+  void want(const targets::ProcessId& process, Entry& entry) const;
   [[nodiscard]] Result<void> open(const targets::ProcessId& process, Entry& entry);
   void close(const targets::ProcessId& process, Entry& entry);
   void close_least_recent();

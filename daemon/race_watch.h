@@ -47,6 +47,12 @@ struct RaceWatchOptions {
   bool missing_is_noted = false;  // a variable that no binary has (yet) is a note, and looked for again
 };
 
+struct WantedVariable {
+  std::string name;  // as findings name it
+  std::uint64_t address = 0;
+  friend auto operator<=>(const WantedVariable&, const WantedVariable&) = default;
+};
+
 // The address registers, which all searches of this machine share: one of them has the registers at a time.
 struct WatchRegisters {
   kernel::Watcher watcher;
@@ -77,6 +83,9 @@ class RaceWatch {
   // An object that a guarded function was called with.
   void see(const SeenObject& object);
 
+  // Variables of races that are kept apart: they are looked at each second, so that it is seen whether that helps.
+  void want(std::vector<WantedVariable> variables);
+
   [[nodiscard]] std::vector<detect::RaceFinding> findings() const;
   [[nodiscard]] const detect::RaceJudgeCounters& judged() const { return judge_.counters(); }
   [[nodiscard]] plan::RotationCoverage coverage() const { return rotation_.coverage(); }
@@ -104,6 +113,7 @@ class RaceWatch {
     rg_watch_figures last{};
     plan::WatchOutcome outcome;
     bool is_code = false;  // an instruction's turn (race_watch_code.cpp); no candidate
+    bool is_wanted = false;
   };
 
   RaceWatch(const RaceWatchOptions& options, WatchRegisters& registers, const Clock& clock, targets::ProcessId id);
@@ -161,6 +171,7 @@ class RaceWatch {
   std::int64_t rated_ns_ = 0;
   std::uint64_t samples_rated_ = 0;
 
+  std::vector<WantedVariable> wanted_;
   std::vector<Slot> slots_;
   std::int64_t started_ns_ = 0;
   std::int64_t refilled_ns_ = 0;

@@ -115,6 +115,7 @@ Result<void> RaceWatch::arm(unsigned index, std::int64_t now_ns) {
   if (auto member = objects_.member_at(candidate->address)) {
     subject.variable = std::move(*member);
   }
+  const bool is_wanted = std::ranges::find(wanted_, subject.variable.name, &WantedVariable::name) != wanted_.end();
   kernel::WatchOrder order{.generation = generation,
                            .tgid = id_.pid,
                            .address = candidate->address,
@@ -139,7 +140,8 @@ Result<void> RaceWatch::arm(unsigned index, std::int64_t now_ns) {
               .looked_ns = now_ns,
               .at_arm = *figures,
               .last = *figures,
-              .outcome = {}};
+              .outcome = {},
+              .is_wanted = is_wanted};
   return {};
 }
 
@@ -165,10 +167,20 @@ Result<void> RaceWatch::give_back(unsigned index, std::int64_t now_ns) {
       return forgotten;
     }
   }
-  judge_.end(slot.generation);
+  judge_.end(slot.generation, slot.armed_ns);
+  slot.outcome.wanted = slot.is_wanted;
   rotation_.give_back(*slot.candidate, slot.outcome, slot.armed_ns, now_ns);
   slot = Slot{};
   return {};
+}
+
+void RaceWatch::want(std::vector<WantedVariable> variables) {
+  for (const WantedVariable& variable : variables) {
+    if (std::ranges::find(wanted_, variable) == wanted_.end()) {
+      rotation_.wake(variable.address, clock_.monotonic_ns());
+    }
+  }
+  wanted_ = std::move(variables);
 }
 
 void RaceWatch::follow_time(std::int64_t now_ns) {

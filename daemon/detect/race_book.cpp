@@ -22,7 +22,7 @@ void add_once(std::vector<std::uint64_t>& hashes, std::uint64_t hash) {
 
 // A snapshot may hold the race that stands in the entry: what readers see is never changed, but replaced.
 void RaceBook::take_in(Entry& entry, const targets::ProcessId& process, RaceFinding finding) {
-  std::uint64_t& before = entry.counts[process];
+  std::uint64_t& before = entry.counts[process].count;
   const std::uint64_t added = finding.count > before ? finding.count - before : 0;
   before = finding.count;
   auto next = std::make_shared<BookedRace>(*entry.race);
@@ -73,8 +73,9 @@ std::vector<BookedRacePtr> RaceBook::merge(const std::string& guard, const targe
     }
     Entry& entry = found->second;
     const auto known = entry.counts.find(process);
-    const bool unchanged =
-        known != entry.counts.end() && known->second == finding.count && entry.race->finding.verdict == finding.verdict;
+    const bool unchanged = known != entry.counts.end() && known->second.count == finding.count &&
+                           entry.race->finding.verdict == finding.verdict;
+    entry.counts[process].watched_ns = finding.watched_ns;
     if (unchanged) {
       continue;
     }
@@ -162,6 +163,21 @@ std::vector<BookedRacePtr> RaceBook::find(const std::string& id) const {
     }
   }
   return found;
+}
+
+BookedRacePtr RaceBook::find(const std::string& guard, std::uint64_t hash) const {
+  const auto found = entries_.find({guard, hash});
+  return found == entries_.end() ? nullptr : found->second.race;
+}
+
+std::optional<RaceInProcess> RaceBook::in_process(const std::string& guard, std::uint64_t hash,
+                                                  const targets::ProcessId& process) const {
+  const auto found = entries_.find({guard, hash});
+  if (found == entries_.end()) {
+    return std::nullopt;
+  }
+  const auto counts = found->second.counts.find(process);
+  return counts == found->second.counts.end() ? std::nullopt : std::optional(counts->second);
 }
 
 std::uint64_t RaceBook::suppressed(const std::string& guard) const {

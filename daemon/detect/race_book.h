@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,12 @@ using BookedRacePtr = std::shared_ptr<const BookedRace>;
 // Of a guard, since the start; they only grow.
 struct RaceCounters {
   std::array<std::uint64_t, 3> found{};  // by Verdict; a race that was likely and is proven now counts as both
+};
+
+// Of a race in one process, since its search began.
+struct RaceInProcess {
+  std::uint64_t count = 0;
+  std::int64_t watched_ns = 0;
 };
 
 // Races that were seen, again or for the first time; by race_hash(). Without the suppressed ones.
@@ -59,6 +66,11 @@ class RaceBook {
   // Without the suppressed ones: proven, likely, info; of each the last seen first.
   [[nodiscard]] std::vector<BookedRacePtr> list() const;
   [[nodiscard]] std::vector<BookedRacePtr> find(const std::string& id) const;  // of all guards, suppressed or not
+  // Null: the book has no such race.
+  [[nodiscard]] BookedRacePtr find(const std::string& guard, std::uint64_t hash) const;
+  // Nothing: it was not seen in this process, or the search there begins anew.
+  [[nodiscard]] std::optional<RaceInProcess> in_process(const std::string& guard, std::uint64_t hash,
+                                                        const targets::ProcessId& process) const;
   [[nodiscard]] std::uint64_t suppressed(const std::string& guard) const;
   [[nodiscard]] RaceCounters counters(const std::string& guard) const;
 
@@ -66,7 +78,7 @@ class RaceBook {
   using Key = std::pair<std::string, std::uint64_t>;  // guard, hash
   struct Entry {
     std::shared_ptr<BookedRace> race;
-    std::map<targets::ProcessId, std::uint64_t> counts;  // of the finding, as each process told them last
+    std::map<targets::ProcessId, RaceInProcess> counts;  // of the finding, as each process told them last
     std::size_t told = 3;                                // the best verdict that was told, as a number; 3: none
     std::size_t counted = 3;                             // the same for the counters
   };

@@ -71,6 +71,7 @@ struct RaceFinding {
   std::int64_t first_seen_ns = 0;  // CLOCK_REALTIME
   std::int64_t last_seen_ns = 0;
   std::vector<std::int64_t> seen_ns;  // CLOCK_REALTIME; the first kTimesKept
+  std::int64_t watched_ns = 0;        // its variable was under watch for so long, the visit that found it included
   bool suppressed = false;
   std::string suppressed_by;  // the line of the suppression file
 };

@@ -79,7 +79,20 @@ void RaceJudge::begin(std::uint64_t generation, WatchSubject subject) {
                                              .undecoded = false});
 }
 
-void RaceJudge::end(std::uint64_t generation) { orders_.erase(generation); }
+void RaceJudge::end(std::uint64_t generation, std::int64_t armed_ns) {
+  const auto order = orders_.find(generation);
+  if (order == orders_.end()) {
+    return;
+  }
+  const RaceVariable& variable = order->second.subject.variable;
+  for (auto& [key, entry] : findings_) {
+    // The members of all objects go by one name; a word of the heap has its address for a name.
+    if (entry.finding.variable.name == variable.name && entry.finding.variable.binary == variable.binary) {
+      entry.finding.watched_ns += armed_ns;
+    }
+  }
+  orders_.erase(order);
+}
 
 AccessFacts RaceJudge::facts(const AccessEvent& event) {
   const auto known = facts_.find(event.ip);

@@ -75,8 +75,8 @@ class RaceJudge {
   [[nodiscard]] rg_access_mode mode_of(const events::AccessEvent& event);
   // The order's figures, at its end or before; judges the locks. An instruction that was never decoded counts.
   void judge_locks(std::uint64_t generation, const std::vector<SiteCounts>& sites, std::int64_t realtime_ns);
-  // No more events of this order will come.
-  void end(std::uint64_t generation);
+  // No more events of this order will come; its address was under watch for so long.
+  void end(std::uint64_t generation, std::int64_t armed_ns = 0);
 
   // Proven first, then likely, then info; by count. The untyped ones of an address that turned out atomic are gone.
   [[nodiscard]] std::vector<RaceFinding> findings() const;

@@ -12,6 +12,8 @@ constexpr unsigned kMostDoublings = 5;
 constexpr std::int64_t kScarceVisit = 5;   // times shorter
 constexpr std::int64_t kScarceHolds = 10;  // the same, of an address where holds may prove something
 
+constexpr std::int64_t kWantedRestNs = kNsPerSecond;
+
 std::int64_t doubled(std::int64_t rest_ns, unsigned times) { return rest_ns << std::min(times, kMostDoublings); }
 
 bool named(const WatchCandidate& candidate) {
@@ -27,6 +29,9 @@ bool is_written(const WatchCandidate& candidate, const WatchOutcome& outcome) {
 std::int64_t rest_ns(const WatchCandidate& candidate, const WatchOutcome& outcome, unsigned fruitless) {
   if (outcome.failed) {
     return doubled(5'000 * kNsPerMs, fruitless);
+  }
+  if (outcome.wanted) {
+    return kWantedRestNs;
   }
   if (outcome.proven) {
     return doubled(1'000 * kNsPerMs, fruitless);  // other pairs of sites may race there too
@@ -111,6 +116,14 @@ void WatchRotation::withdraw(std::uint64_t address) {
   states_.erase(found);
 }
 
+void WatchRotation::wake(std::uint64_t address, std::int64_t now_ns) {
+  const auto found = states_.find(address);
+  if (found != states_.end() && !found->second.armed) {
+    dequeue(found->second);
+    enqueue(found->second, Rank::kNamed, now_ns);
+  }
+}
+
 std::optional<std::uint64_t> WatchRotation::first_due(std::int64_t now_ns) const {
   for (const Queue& queue : queues_) {
     if (!queue.empty() && std::get<0>(*queue.begin()) <= now_ns) {
@@ -165,7 +178,10 @@ void WatchRotation::give_back(const WatchCandidate& candidate, const WatchOutcom
   count(state, 1);
   const bool promising =
       state.shared && is_written(state.candidate, outcome) && !outcome.harmless && !outcome.proven && !outcome.failed;
-  const Rank rank = promising ? Rank::kShared : named(candidate) ? Rank::kNamed : Rank::kResting;
+  const Rank rank = outcome.wanted     ? Rank::kNamed
+                    : promising        ? Rank::kShared
+                    : named(candidate) ? Rank::kNamed
+                                       : Rank::kResting;
   enqueue(state, rank, now_ns + rest_ns(state.candidate, outcome, state.fruitless));
 }
 

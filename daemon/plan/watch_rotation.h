@@ -31,6 +31,7 @@ struct WatchOutcome {
   bool harmless = false;  // it is accessed atomically, and not written otherwise
   bool proven = false;
   bool failed = false;  // the kernel refused the address
+  bool wanted = false;  // somebody counts what happens there: it is to be seen again within a second
 };
 
 struct RotationCoverage {
@@ -51,6 +52,8 @@ class WatchRotation {
   // False: there is no room.
   bool offer(const WatchCandidate& candidate, std::int64_t now_ns);
   void withdraw(std::uint64_t address);
+  // One that is known is due now, however long it was to rest.
+  void wake(std::uint64_t address, std::int64_t now_ns);
 
   // The next one, taken out until give_back(); nothing: none is due, and none rests that two threads share.
   std::optional<WatchCandidate> take(std::int64_t now_ns);

@@ -77,6 +77,26 @@ TEST(RaceName, SentenceHasBothSites) {
             "proven data race on shop::total: update in put() at shop.cpp:7, read in get() at shop.cpp:7");
 }
 
+TEST(RaceBook, KeepsApartWhatEachProcessSaw) {
+  RaceBook book;
+  RaceFinding one = race("total", Verdict::kProven, 3);
+  one.watched_ns = 50;
+  const std::uint64_t hash = race_hash(one);
+  book.merge("shop", kFirst, {one});
+  static_cast<void>(book.take_seen("shop"));
+  one.watched_ns = 90;
+  book.merge("shop", kFirst, {one});
+  EXPECT_THAT(book.take_seen("shop").proven, IsEmpty()) << "it was watched, not seen";
+  book.merge("shop", kSecond, {race("total", Verdict::kProven, 7)});
+  EXPECT_EQ(book.find("shop", hash)->finding.count, 10U);
+  EXPECT_EQ(book.in_process("shop", hash, kFirst)->count, 3U);
+  EXPECT_EQ(book.in_process("shop", hash, kFirst)->watched_ns, 90);
+  EXPECT_EQ(book.in_process("shop", hash, kSecond)->count, 7U);
+  book.forget_process(kFirst);
+  EXPECT_FALSE(book.in_process("shop", hash, kFirst));
+  EXPECT_EQ(book.find("mail", hash), nullptr);
+}
+
 TEST(RaceBook, TellsARaceOnceAndCountsIt) {
   RaceBook book;
   EXPECT_THAT(book.merge("shop", kFirst, {race("total", Verdict::kProven, 1)}), SizeIs(1));

@@ -41,6 +41,22 @@ TEST_F(Judge, AnOverlapIsOneFindingWithBothSides) {
   EXPECT_TRUE(judge_.proven(1));
 }
 
+TEST_F(Judge, AFindingKnowsHowLongItsVariableWasWatched) {
+  judge_.begin(1, subject());
+  judge_.end(1, 700);
+  judge_.begin(2, subject());
+  pair(2, 5, write_, read_);
+  judge_.end(2, 100);
+  judge_.begin(3, subject());
+  judge_.end(3, 1000);
+  WatchSubject other = subject();
+  other.variable.name = "another";
+  judge_.begin(4, other);
+  judge_.end(4, 5000);
+  ASSERT_EQ(judge_.findings().size(), 1U);
+  EXPECT_EQ(judge_.findings().front().watched_ns, 1100) << "from the visit that found it on";
+}
+
 TEST_F(Judge, TheHeldSideMayComeFirst) {
   judge_.begin(1, subject());
   judge_.add(in_order(write_, RG_ACCESS_HELD, 1, 5), 1);

@@ -36,6 +36,26 @@ TEST(WatchRotation, WhatItsSourceSawSharedComesBeforeWhatOnlyChanged) {
   EXPECT_EQ(rotation.take(1)->address, 8U);
 }
 
+TEST(WatchRotation, WhatIsCountedIsSeenEachSecond) {
+  WatchRotation rotation;
+  rotation.offer(candidate(8), 0);
+  rotation.offer(candidate(16, WatchSource::kNamed), 0);
+  ASSERT_EQ(rotation.take(0)->address, 16U);
+  rotation.take(0);
+  for (int visit = 0; visit < 8; ++visit) {
+    rotation.give_back(candidate(8), {.hits = 1, .threads = 2, .writes = true, .proven = true}, kMs, 0);
+    rotation.wake(8, kMs);
+    ASSERT_EQ(rotation.take(kMs)->address, 8U) << "it was to rest for longer";
+  }
+  rotation.give_back(candidate(8), {.hits = 1, .threads = 2, .writes = true, .proven = true, .wanted = true}, kMs, 0);
+  EXPECT_FALSE(rotation.take(999 * kMs));
+  ASSERT_TRUE(rotation.take(1000 * kMs));
+  rotation.wake(8, 1000 * kMs);
+  EXPECT_FALSE(rotation.take(1000 * kMs)) << "it is watched already";
+  rotation.wake(4096, 0);
+  EXPECT_EQ(rotation.coverage().candidates, 2U) << "what nobody offered is not taken in";
+}
+
 TEST(WatchRotation, WhatTwoThreadsTouchIsTakenAgainAtOnce) {
   WatchRotation rotation;
   rotation.offer(candidate(8), 0);
