@@ -37,7 +37,7 @@ struct Command {
   std::array<Argument, kMostArguments> arguments{};
 };
 
-int run_view(const Invocation& invocation);  // status targets locks functions switches explain
+int run_view(const Invocation& invocation);  // status targets locks functions switches interceptions explain
 int run_locks(const Invocation& invocation);
 int run_findings(const Invocation& invocation);
 int run_force(const Invocation& invocation);
@@ -67,6 +67,10 @@ inline constexpr std::array kCommands = {
              Argument{"--budget", Arity::kOption, "--advise: share of the process's CPU time (default 1%)", {}}}},
     Command{"functions", "guarded functions with their latencies and errors", run_view, {kLimit}},
     Command{"switches", "switches and their states", run_view, {}},
+    Command{"interceptions",
+            "what the daemon keeps from overlapping in running processes, and whether it helps",
+            run_view,
+            {}},
     Command{"findings",
             "what was detected; --suppress takes a data race off the list for good",
             run_findings,

@@ -19,8 +19,13 @@ struct View {
   Render render;
 };
 constexpr std::array kViews = {
-    View{"status", status_text},       View{"targets", targets_text},   View{"locks", locks_text},
-    View{"functions", functions_text}, View{"switches", switches_text}, View{"explain", explain_text},
+    View{"status", status_text},
+    View{"targets", targets_text},
+    View{"locks", locks_text},
+    View{"functions", functions_text},
+    View{"switches", switches_text},
+    View{"explain", explain_text},
+    View{"interceptions", interceptions_text},
 };
 
 int ask(const Invocation& invocation, const std::string& method, const json& params, Render render) {

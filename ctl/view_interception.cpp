@@ -46,7 +46,8 @@ void add_function(Table& table, const Doc& function) {
 
 std::string interception_text(const Doc& document, const Style& style) {
   std::string text = fmt::format("pid {:.0f} ({}) for {}: {}\n\n", document.number("pid"), document.text("exe"),
-                                 duration(document.number("elapsed_seconds")), document.text("ended", "goes on"));
+                                 duration(document.number("elapsed_seconds")),
+                                 document.text("ended").empty() ? "goes on" : document.text("ended"));
   Table table({{"FUNCTION", Align::kLeft, Shrink::kMiddle},
                {"MODE"},
                {"KEY"},

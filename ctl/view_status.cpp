@@ -115,6 +115,9 @@ std::string status_text(const Doc& document, const Style& style) {
   text += line("switches", fmt::format("{}, {}", plural(counts.number("switches"), "switch"),
                                        style.paint(fmt::format("{} not closed", count(not_closed)),
                                                    not_closed > 0 ? Tone::kBad : Tone::kPlain)));
+  if (const double kept_apart = counts.number("interceptions"); kept_apart > 0) {
+    text += line("intercepts", fmt::format("{}: see 'raceguardctl interceptions'", plural(kept_apart, "process")));
+  }
   text += line("now", fmt::format("{} wait for a lock, {}", plural(counts.number("lock_waiters"), "thread"),
                                   plural(counts.number("findings"), "finding")));
   text += line("evidence", evidence_line(document.at("evidence"), style));
@@ -158,6 +161,19 @@ std::string targets_text(const Doc& document, const Style& style) {
                        : table.render();
 }
 
+namespace {
+
+// What the daemon does about a race, or could.
+std::string proposal_line(const Doc& finding, const Style& style) {
+  if (finding.flag("intercepted")) {
+    return "  kept from happening for now: 'raceguardctl interceptions' shows how\n";
+  }
+  const Doc proposal = finding.at("proposal");
+  return proposal.has("command") ? wrap("until it is fixed: " + proposal.text("command"), style.width, 2) : "";
+}
+
+}  // namespace
+
 std::string findings_text(const Doc& document, const Style& style) {
   std::string text;
   for (const Doc& finding : document.list("findings")) {
@@ -168,7 +184,7 @@ std::string findings_text(const Doc& document, const Style& style) {
           style.paint(fmt::format("  id {}, in process {:.0f} of {}, last seen {}", finding.text("id"),
                                   finding.number("pid"), finding.text("guard"), age_of(document, finding, "last_seen")),
                       Tone::kDim) +
-          "\n\n";
+          "\n" + proposal_line(finding, style) + "\n";
       continue;
     }
     text += measured_finding_text(finding, style);

@@ -26,6 +26,8 @@ namespace raceguard::ctl {
 [[nodiscard]] std::string measured_finding_text(const Doc& finding, const Style& style);
 // The report of `intercept`.
 [[nodiscard]] std::string interception_text(const Doc& document, const Style& style);
+// What the daemon keeps apart.
+[[nodiscard]] std::string interceptions_text(const Doc& document, const Style& style);
 // What findings --suppress did.
 [[nodiscard]] std::string suppressed_text(const Doc& document, const Style& style);
 // What force, release and reload answered.

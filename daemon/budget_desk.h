@@ -62,6 +62,7 @@ class BudgetDesk {
   // Adds costs to the figures of functions.
   void add_costs(std::vector<detect::FunctionFigures>& figures) const;
   [[nodiscard]] exporting::BudgetView view() const;
+  [[nodiscard]] bool fuse_open() const { return governor_.fuse().state() == breaker::HandlingFuse::State::kOpen; }
 
  private:
   struct Spent {

@@ -30,6 +30,7 @@ class Interception {
   void end(const std::string& why);
   [[nodiscard]] bool ended() const { return kernel_ == nullptr; }
 
+  [[nodiscard]] const targets::ProcessId& process() const { return process_; }
   [[nodiscard]] const detect::Interception& figures() const { return figures_; }
 
  private:

@@ -44,6 +44,7 @@ Pipeline::Pipeline(policy::Policy policy, std::vector<std::filesystem::path> con
       races_(policy_, clock),
       budget_(policy_, clock, seed, BudgetSources::of_this_machine(prober.attachment().uses_uprobe_session())),
       contention_(policy_, clock, process_cpu_ns),
+      interceptions_(policy_, clock),
       desk_(desk),
       source_(source),
       clock_(clock),
@@ -72,6 +73,7 @@ void Pipeline::follow(const ProbeChanges& changes) {
   observer_.follow(changes);
   if (changes.replanned) {
     races_.follow(prober_.targets(), prober_.plan());
+    interceptions_.follow(prober_.targets());
     budget_.follow(prober_.plan());
     contention_.follow(prober_.plan());
   }
@@ -152,6 +154,7 @@ void Pipeline::tick() {
     sums.races = races_.seen(feed.guard);
     return sums;
   });
+  keep_apart(begin_ns);
   desk_.flush_evidence();
   ++ticks_;
   longest_tick_ns_ = std::max(longest_tick_ns_, clock_.monotonic_ns() - begin_ns);
@@ -241,6 +244,7 @@ Result<void> Pipeline::reload() {
   races_.reload(policy_);
   budget_.reload(policy_);
   contention_.reload(policy_);
+  interceptions_.reload(policy_);
   follow(*changes);
   leave_out();
   attach_postponed();
@@ -307,6 +311,7 @@ Result<nlohmann::json> Pipeline::suppress(const nlohmann::json& params, const ex
 }
 
 void Pipeline::stop(const std::string& why) {
+  tell(interceptions_.end("the daemon ends: " + why));
   desk_.note("stop", {{"reason", why}});
   desk_.flush_evidence();
 }
@@ -349,6 +354,7 @@ void Pipeline::publish() {
   snapshot->locks = observer_.locks().figures(kLocksPublished);
   snapshot->findings = observer_.findings();
   snapshot->watch = races_.view();
+  snapshot->interceptions = interceptions_.view();
   snapshot->switches = desk_.views();
   for (exporting::SwitchView& view : snapshot->switches) {
     view.words = prober_.words_of(view.name);

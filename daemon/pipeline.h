@@ -18,6 +18,7 @@
 #include "daemon/export/peer.h"
 #include "daemon/export/snapshot.h"
 #include "daemon/export/snapshot_source.h"
+#include "daemon/interception_desk.h"
 #include "daemon/observer.h"
 #include "daemon/prober.h"
 #include "daemon/race_desk.h"
@@ -67,6 +68,9 @@ class Pipeline {
   void tell_omissions();
   void look_for_deadlocks(std::int64_t now_ns);
   void look_for_races();
+  // pipeline_interception.cpp
+  void keep_apart(std::int64_t now_ns);
+  void tell(const std::vector<exporting::InterceptionRecord>& records);
   // pipeline_budget.cpp
   void attach_postponed();
   void charge(const std::vector<kernel::FunctionReading>& readings);
@@ -91,6 +95,7 @@ class Pipeline {
   BudgetDesk budget_;
   ContentionDesk contention_;
   bool contention_attached_ = true;
+  InterceptionDesk interceptions_;
   SwitchDesk& desk_;
   exporting::SnapshotSource& source_;
   const Clock& clock_;

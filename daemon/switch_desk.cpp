@@ -130,6 +130,16 @@ void SwitchDesk::reopen_evidence() {
   }
 }
 
+std::vector<SwitchCondition> SwitchDesk::conditions() const {
+  std::vector<SwitchCondition> conditions;
+  for (const auto& [name, one] : breakers_.breakers()) {
+    const switches::SwitchEntry* seen = board_.find(name);
+    conditions.push_back(
+        {.name = name, .state = one.state(), .applied = seen != nullptr ? seen->state : breaker::State::kClosed});
+  }
+  return conditions;
+}
+
 std::vector<exporting::SwitchView> SwitchDesk::views() const {
   std::vector<exporting::SwitchView> views;
   for (const auto& [name, one] : breakers_.breakers()) {

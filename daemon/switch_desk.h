@@ -12,6 +12,7 @@
 #include "daemon/export/evidence.h"
 #include "daemon/export/snapshot.h"
 #include "daemon/policy/policy.h"
+#include "daemon/switch_condition.h"
 #include "daemon/switches/switch_board.h"
 #include "raceguard/clock.h"
 
@@ -47,6 +48,7 @@ class SwitchDesk {
   void reopen_evidence();
 
   [[nodiscard]] std::vector<exporting::SwitchView> views() const;
+  [[nodiscard]] std::vector<SwitchCondition> conditions() const;
   [[nodiscard]] std::size_t size() const { return breakers_.breakers().size(); }
   [[nodiscard]] const exporting::EvidenceWriter& evidence() const { return evidence_; }
 

@@ -24,7 +24,7 @@ double seconds(Number ns) {
 }
 
 template <std::size_t Size>
-json by_label(const std::array<std::string_view, Size>& labels, const rg_u64* counts) {
+json by_label(const std::array<std::string_view, Size>& labels, const auto* counts) {
   json document = json::object();
   for (std::size_t i = 0; i < Size; ++i) {
     document[std::string(labels[i])] = counts[i];
@@ -57,6 +57,10 @@ json function_json(const detect::InterceptedCalls& function) {
 }
 
 }  // namespace
+
+json fail_open_json(const std::array<std::uint64_t, RG_OPEN_COUNT>& counts) {
+  return by_label(kReasons, counts.data());
+}
 
 json interception_json(const detect::Interception& interception) {
   const detect::InterceptionSums sums = detect::sums_of(interception);

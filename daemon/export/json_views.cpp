@@ -9,6 +9,7 @@
 
 #include "daemon/export/budget_json.h"
 #include "daemon/export/deadlock_view.h"
+#include "daemon/export/interceptions_json.h"
 #include "daemon/export/json_parts.h"
 #include "daemon/export/race_views.h"
 #include "daemon/export/snapshot.h"
@@ -49,6 +50,8 @@ json counts_json(const Snapshot& snapshot) {
           {"races_proven", proven_races(snapshot)},
           {"switches", snapshot.switches.size()},
           {"switches_not_closed", open},
+          {"interceptions",
+           std::ranges::count(snapshot.interceptions.list, InterceptionState::kRunning, &InterceptionView::state)},
           {"exemptions", snapshot.budget.exemptions.size()},
           {"omissions", snapshot.omissions.size()}};
 }
@@ -241,7 +244,9 @@ json findings_json(const Snapshot& snapshot) {
   }
   document["suppressed"] = suppressed;
   for (const detect::BookedRacePtr& race : snapshot.watch.races) {
-    document["findings"].push_back(booked_race_json(*race));
+    json one = booked_race_json(*race);
+    add_interception(snapshot.interceptions, race->guard, one);
+    document["findings"].push_back(std::move(one));
   }
   for (const detect::Finding& finding : snapshot.findings) {
     document["findings"].push_back(finding_json(finding));

@@ -13,6 +13,7 @@
 #include "daemon/breaker/decision.h"
 #include "daemon/detect/finding.h"
 #include "daemon/export/budget_view.h"
+#include "daemon/export/interceptions_view.h"
 #include "daemon/export/watch_view.h"
 #include "daemon/plan/probe_plan.h"
 #include "daemon/targets/target.h"
@@ -71,6 +72,7 @@ struct Snapshot {
   std::vector<detect::Finding> findings;
   WatchView watch;
   BudgetView budget;
+  InterceptionsView interceptions;
   std::vector<SwitchView> switches;
   std::vector<std::uint64_t> drops;  // by enum rg_drop_reason
   std::uint64_t evidence_records = 0;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/export/interceptions_json.h"
 #include "daemon/export/json_views.h"
 
 namespace raceguard::exporting {
@@ -51,6 +52,7 @@ Result<json> view_by_name(const Snapshot* snapshot, std::string_view name, const
   if (name == "status") return status_json(*snapshot);
   if (name == "targets") return targets_json(*snapshot);
   if (name == "switches") return switches_json(*snapshot);
+  if (name == "interceptions") return interceptions_json(*snapshot);
   if (name == "findings") return findings_json(*snapshot);
   if (name == "explain") return explain(*snapshot, named);
   const Result<std::size_t> limit = limit_of(named);

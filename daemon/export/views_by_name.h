@@ -14,8 +14,8 @@ namespace raceguard::exporting {
 
 struct Snapshot;
 
-inline constexpr std::array<std::string_view, 7> kViewNames = {"status",   "targets",  "locks",  "functions",
-                                                               "switches", "findings", "explain"};
+inline constexpr std::array<std::string_view, 8> kViewNames = {"status",   "targets",  "locks",   "functions",
+                                                               "switches", "findings", "explain", "interceptions"};
 
 [[nodiscard]] bool is_view(std::string_view name);
 

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/export/interceptions_json.h"
 #include "daemon/export/json_views.h"
 #include "tests/unit/export/sample_snapshot.h"
 
@@ -30,6 +31,18 @@ TEST(StatusText, SaysWhatIsWrongFirst) {
   EXPECT_THAT(text, AllOf(HasSubstr("raceguardd 0.1.0 is not ready (no BPF), pid 4711, up 1m 00s"),
                           HasSubstr("a.yaml:3:5: unknown key"), HasSubstr("7 could not be written"),
                           HasSubstr("3 ring_full"), HasSubstr("not watched: function ghost* of checkout")));
+}
+
+TEST(InterceptionsText, SaysWhetherItHelps) {
+  const exporting::Snapshot snapshot = exporting::sample_snapshot();
+  const std::string text = interceptions_text(Doc(exporting::interceptions_json(snapshot)), Style{.width = 400});
+  EXPECT_THAT(
+      text,
+      AllOf(HasSubstr("put of pid 812, for finding 1f0c22a94b7e of checkout\n  running since 2025-12-31 23:59:00"),
+            HasSubstr("until 00:01:00"), HasSubstr("before: 12 proofs in 2.0 s of watching (360 a minute)"),
+            HasSubstr("during: 0 proofs in 30 s of watching (0 a minute); after: not watched"),
+            HasSubstr("10 calls went on without the slot"),
+            HasSubstr("finding abcdef012345 of checkout, not kept apart: raceguardctl intercept")));
 }
 
 TEST(TargetsText, AProcessNameCannotSendEscapes) {

@@ -8,6 +8,7 @@
 
 #include "daemon/export/budget_json.h"
 #include "daemon/export/client/error_wire.h"
+#include "daemon/export/interceptions_json.h"
 #include "daemon/export/views_by_name.h"
 #include "raceguard/abi/drop_reasons.h"
 #include "tests/unit/export/sample_snapshot.h"
@@ -139,6 +140,20 @@ TEST(JsonViews, UnknownSwitchIsAnErrorThatNamesTheSwitches) {
   ASSERT_FALSE(explained);
   EXPECT_EQ(explained.error().code(), ErrorCode::kSwitchUnknown);
   EXPECT_THAT(explained.error().remedy(), HasSubstr("recommend"));
+}
+
+TEST(JsonViews, InterceptionsSayWhetherTheyHelp) {
+  const json document = interceptions_json(sample_snapshot());
+  const json& one = document["interceptions"].at(0);
+  EXPECT_EQ(one["cause"], "finding");
+  EXPECT_EQ(one["state"], "running");
+  EXPECT_EQ(one["report"]["fail_open"], 10);
+  const json& race = one["races"].at(0);
+  EXPECT_EQ(race["before"]["proofs_per_minute"], 360);
+  EXPECT_EQ(race["during"]["proofs_per_minute"], 0);
+  EXPECT_TRUE(race["after"]["proofs_per_minute"].is_null()) << "it was not watched";
+  EXPECT_EQ(document["guards"].at(0)["fail_open"]["time_out"], 10);
+  EXPECT_EQ(document["proposals"].at(0)["functions"], json::array({"get"}));
 }
 
 TEST(JsonViews, EveryViewBecomesText) {

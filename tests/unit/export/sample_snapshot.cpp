@@ -111,6 +111,45 @@ BudgetView sample_budget() {
   return budget;
 }
 
+InterceptionsView sample_interceptions() {
+  InterceptionView view;
+  view.guard = "checkout";
+  view.cause = InterceptionCause::kFinding;
+  view.name = "1f0c22a94b7e";
+  view.pid = 812;
+  view.state = InterceptionState::kRunning;
+  view.begun = 1;
+  view.begun_realtime_ns = kSampleRealtimeNs - 60'000'000'000;
+  view.until_realtime_ns = kSampleRealtimeNs + 60'000'000'000;
+  view.figures.pid = 812;
+  view.figures.exe = "/usr/bin/checkout";
+  view.figures.budget = 0.1;
+  detect::InterceptedCalls& put = view.figures.functions.emplace_back();
+  put.name = "put(Table*, int)";
+  put.key = "none";
+  put.figures.calls = 100;
+  put.figures.taken = 90;
+  put.figures.open[RG_OPEN_TIME_OUT] = 10;
+  ProofCounts phases{};
+  phases[0] = {.proofs = 12, .watched_ns = 2'000'000'000};
+  phases[1] = {.proofs = 0, .watched_ns = 30'000'000'000};
+  view.races.push_back({.id = "1f0c22a94b7e", .variable = "stock", .phases = phases});
+  GuardInterceptionsView guard;
+  guard.guard = "checkout";
+  guard.running = 1;
+  guard.events[static_cast<std::size_t>(InterceptionEvent::kBegun)] = 1;
+  guard.calls = 100;
+  guard.opened[RG_OPEN_TIME_OUT] = 10;
+  guard.proofs = phases;
+  ProposalView proposal;
+  proposal.guard = "checkout";
+  proposal.finding = "abcdef012345";
+  proposal.pid = 812;
+  proposal.functions = {"get"};
+  proposal.command = "raceguardctl intercept abcdef012345 --enforce --for 1h";
+  return {.list = {view}, .guards = {guard}, .proposals = {proposal}};
+}
+
 }  // namespace
 
 Snapshot sample_snapshot() {
@@ -152,6 +191,7 @@ Snapshot sample_snapshot() {
   snapshot.findings[0].subject = "orders";
   snapshot.findings[0].first_seen_ns = kSampleRealtimeNs;
   snapshot.budget = sample_budget();
+  snapshot.interceptions = sample_interceptions();
   snapshot.switches = {sample_switch()};
   snapshot.drops.assign(RG_DROP_REASON_COUNT, 0);
   snapshot.drops[RG_DROP_RING_FULL] = 3;
