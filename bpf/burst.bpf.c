@@ -46,7 +46,32 @@ static __always_inline struct rg_burst_figures *rg_burst_hit(rg_u64 pid_tgid, rg
 		figures->ended_early++;
 		return 0;
 	}
+	figures->worked++;
 	return figures;
+}
+
+/* How long programs take, by a share of those that have work: their part of what a hit costs. 0: not this one. */
+static __always_inline rg_u64 rg_clock_in(void)
+{
+	if (!rg_burst_on || (bpf_get_prandom_u32() & (RG_BURST_TIMED_EACH - 1)))
+		return 0;
+	return bpf_ktime_get_ns();
+}
+
+static __always_inline void rg_clock_out(rg_u64 start_ns)
+{
+	struct rg_burst_figures *figures;
+	rg_u32 zero = 0;
+	rg_u64 took_ns;
+
+	if (!start_ns)
+		return;
+	figures = bpf_map_lookup_elem(&rg_burst_figures, &zero);
+	if (!figures)
+		return;
+	took_ns = bpf_ktime_get_ns() - start_ns;
+	figures->timed++;
+	figures->timed_ns += took_ns < RG_BURST_TIMED_MAX_NS ? took_ns : RG_BURST_TIMED_MAX_NS;
 }
 
 static __always_inline struct rg_burst_thread *rg_burst_thread_of(rg_u32 tid)
@@ -93,7 +118,7 @@ static __always_inline void rg_release(struct rg_burst_figures *figures, struct 
 
 	if (at >= RG_HELD_LOCKS) {
 		figures->unseen_unlocks++;
-		thread->emptied = 0;
+		rg_doubt(thread);
 		return;
 	}
 	if (thread->held[at].depth) {
@@ -154,6 +179,7 @@ static __always_inline int rg_ask(struct pt_regs *ctx)
 				if (i >= thread->count)
 					break;
 				rg_count_order(ctx, thread, i, &cause);
+				thread->flags |= RG_THREAD_ORDERED;
 			}
 		}
 		if (rg_gets_it_now(ctx, key.calls, key.address)) {
@@ -198,26 +224,35 @@ static __always_inline int rg_got(struct pt_regs *ctx)
 SEC("uprobe")
 int rg_lock_session(struct pt_regs *ctx)
 {
-	return bpf_session_is_return() ? rg_got(ctx) : rg_ask(ctx);
+	rg_u64 start_ns = rg_clock_in();
+	int result = bpf_session_is_return() ? rg_got(ctx) : rg_ask(ctx);
+
+	rg_clock_out(start_ns);
+	return result;
 }
 
 /* The same in two, for other kernels. */
 SEC("uprobe")
 int rg_lock_entry(struct pt_regs *ctx)
 {
+	rg_u64 start_ns = rg_clock_in();
+
 	rg_ask(ctx);
+	rg_clock_out(start_ns);
 	return 0;
 }
 
 SEC("uprobe")
 int rg_lock_return(struct pt_regs *ctx)
 {
-	return rg_got(ctx);
+	rg_u64 start_ns = rg_clock_in();
+
+	rg_got(ctx);
+	rg_clock_out(start_ns);
+	return 0;
 }
 
-/* int pthread_mutex_unlock(pthread_mutex_t *rdi) and its kind. */
-SEC("uprobe")
-int rg_unlock(struct pt_regs *ctx)
+static __always_inline void rg_let_go(struct pt_regs *ctx)
 {
 	rg_u64 now_ns = bpf_ktime_get_ns(), pid_tgid = bpf_get_current_pid_tgid(), cookie = bpf_get_attach_cookie(ctx);
 	struct rg_burst_figures *figures = rg_burst_hit(pid_tgid, cookie);
@@ -225,10 +260,20 @@ int rg_unlock(struct pt_regs *ctx)
 	rg_u32 tid = (rg_u32)pid_tgid;
 
 	if (!figures)
-		return 0;
+		return;
 	thread = rg_burst_thread_of(tid);
 	if (thread)
 		rg_release(figures, thread, ctx->di, now_ns, rg_caller_ip(ctx, cookie));
+}
+
+/* int pthread_mutex_unlock(pthread_mutex_t *rdi) and its kind. */
+SEC("uprobe")
+int rg_unlock(struct pt_regs *ctx)
+{
+	rg_u64 start_ns = rg_clock_in();
+
+	rg_let_go(ctx);
+	rg_clock_out(start_ns);
 	return 0;
 }
 

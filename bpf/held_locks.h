@@ -18,13 +18,22 @@ static inline void rg_begin_burst(struct rg_burst_thread *thread, rg_u64 burst)
 	thread->wanted = 0;
 	thread->count = 0;
 	thread->emptied = 0;
+	thread->flags = 0;
 }
 
 /* A thread may hold locks since before the burst. Once it took some and let all go, and nothing more came to light, it is
  * believed to hold what is seen: else an outer lock of that time would be missing as a gate. */
 static inline int rg_is_settled(const struct rg_burst_thread *thread)
 {
-	return thread->emptied > 0;
+	return thread->emptied > 0 && !(thread->flags & RG_THREAD_OVERFLOWED);
+}
+
+/* It lets a lock go that was not seen to be taken: which it held in all its orders of this burst. */
+static inline void rg_doubt(struct rg_burst_thread *thread)
+{
+	if (thread->flags & RG_THREAD_ORDERED)
+		thread->flags |= RG_THREAD_DOUBTED;
+	thread->emptied = 0;
 }
 
 /* The index, or RG_NOT_HELD. */
@@ -44,8 +53,10 @@ static inline int rg_push_held(struct rg_burst_thread *thread, const struct rg_h
 {
 	rg_u32 at = thread->count;
 
-	if (at >= RG_HELD_LOCKS)
+	if (at >= RG_HELD_LOCKS) {
+		thread->flags |= RG_THREAD_OVERFLOWED;
 		return 0;
+	}
 	thread->held[at & (RG_HELD_LOCKS - 1)] = *lock;
 	thread->count = at + 1;
 	return 1;

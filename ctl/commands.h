@@ -58,13 +58,16 @@ inline constexpr Argument kSwitch{"switch", Arity::kOne, "its name, as 'raceguar
 inline constexpr std::array kCommands = {
     Command{"status", "what the daemon does, and what it could not do", run_view, {}},
     Command{"targets", "the processes that it guards", run_view, {}},
-    Command{"locks",
-            "contended locks, with who waits and who holds; --advise looks at a process's locks itself",
-            run_locks,
-            {kLimit, Argument{"--advise", Arity::kFlag, "probe its locks in short bursts, and say what to change", {}},
-             Argument{"-p,--pid", Arity::kOption, "--advise: the process", {}},
-             Argument{"-d,--duration", Arity::kOption, "--advise: how long (default 10s)", {}},
-             Argument{"--budget", Arity::kOption, "--advise: share of the process's CPU time (default 1%)", {}}}},
+    Command{
+        "locks",
+        "contended locks, with who waits and who holds; --advise: what to change about busy ones",
+        run_locks,
+        {kLimit,
+         Argument{
+             "--advise", Arity::kFlag, "what short looks at all lock calls say: the daemon's, or with -p own ones", {}},
+         Argument{"-p,--pid", Arity::kOption, "--advise: look at this process, without the daemon", {}},
+         Argument{"-d,--duration", Arity::kOption, "--advise: how long (default 10s)", {}},
+         Argument{"--budget", Arity::kOption, "--advise: share of the process's CPU time (default 1%)", {}}}},
     Command{"functions", "guarded functions with their latencies and errors", run_view, {kLimit}},
     Command{"switches", "switches and their states", run_view, {}},
     Command{"interceptions",

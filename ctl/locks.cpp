@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// locks: the daemon's view; with --advise a process's locks in bursts of probes, without a daemon.
+// locks: the daemon's view; with --advise what its bursts say, or a process's locks in bursts of probes without a
+// daemon.
 #include <algorithm>
 #include <ctime>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "ctl/commands.h"
@@ -11,7 +13,9 @@
 #include "ctl/views.h"
 #include "daemon/export/lock_report_view.h"
 #include "daemon/kernel/calibrate.h"
+#include "daemon/kernel/lock_probes.h"
 #include "daemon/lock_bursts.h"
+#include "daemon/symbols/resolver.h"
 
 namespace raceguard::ctl {
 namespace {
@@ -24,11 +28,19 @@ struct AdviseOptions {
   std::size_t limit = kLocksShown;
 };
 
+Result<std::size_t> limit_of(const Invocation& invocation) {
+  if (!invocation.given("limit")) {
+    return kLocksShown;
+  }
+  const auto limit = parse_number("--limit", invocation.value("limit"), 1, 100'000);
+  if (!limit) {
+    return fail(limit.error());
+  }
+  return static_cast<std::size_t>(*limit);
+}
+
 Result<AdviseOptions> options_of(const Invocation& invocation) {
   AdviseOptions options;
-  if (!invocation.given("p")) {
-    return fail(ErrorCode::kUsage, "locks --advise needs the process to look at", "Name it by --pid");
-  }
   const auto pid = pid_of(invocation);
   if (!pid) {
     return fail(pid.error());
@@ -40,28 +52,19 @@ Result<AdviseOptions> options_of(const Invocation& invocation) {
   if (auto taken = take_share(invocation, "budget", options.bursts.budget); !taken) {
     return fail(std::move(taken).error());
   }
-  if (invocation.given("limit")) {
-    const auto limit = parse_number("--limit", invocation.value("limit"), 1, 100'000);
-    if (!limit) {
-      return fail(limit.error());
-    }
-    options.limit = static_cast<std::size_t>(*limit);
+  const auto limit = limit_of(invocation);
+  if (!limit) {
+    return fail(limit.error());
   }
+  options.limit = *limit;
   return options;
-}
-
-void calibrate(app::LockBurstOptions& options) {
-  const kernel::Calibration costs = kernel::calibrate();
-  options.emulated_ns = costs.entry_ns(symbols::SiteKind::kEmulated).value_or(options.emulated_ns);
-  options.stepped_ns = costs.entry_ns(symbols::SiteKind::kSingleStepped).value_or(options.stepped_ns);
-  options.return_ns = costs.cost_ns("return").value_or(options.return_ns);
 }
 
 // Empty: until its time was over.
 Result<std::string> run(app::LockBursts& bursts, std::int64_t duration_ns, const Clock& clock) {
   const std::int64_t end_ns = clock.monotonic_ns() + duration_ns;
   while (!ended_by_user()) {
-    if (auto done = bursts.burst(); !done) {
+    if (auto done = bursts.burst([] { return !ended_by_user(); }); !done) {
       if (done.error().code() == ErrorCode::kTargetGone) {
         return done.error().what() + " before the time was over";
       }
@@ -83,9 +86,14 @@ int advise(const Invocation& invocation) {
   if (!options) {
     return report(options.error());
   }
-  calibrate(options->bursts);
+  auto probes = kernel::LockProbes::open();
+  if (!probes) {
+    return report(probes.error());
+  }
   const SystemClock clock;
-  auto bursts = app::LockBursts::open(options->bursts, clock);
+  options->bursts.costs = app::measure_burst_costs(*probes, kernel::calibrate({.watchpoint = false}), clock);
+  symbols::Resolver resolver;
+  auto bursts = app::LockBursts::open(options->bursts, {.clock = clock, .probes = *probes, .resolver = resolver});
   if (!bursts) {
     return report(bursts.error());
   }
@@ -105,11 +113,31 @@ int advise(const Invocation& invocation) {
   return invocation.json ? put(document) : put(lock_advice_text(Doc(document), invocation.style));
 }
 
+// What the daemon's own bursts say, of all processes that it looks at.
+int show_daemons_advice(const Invocation& invocation) {
+  for (const char* argument : {"d", "budget"}) {
+    if (invocation.given(argument)) {
+      return report(Error(ErrorCode::kUsage,
+                          fmt::format("{}{} goes with --pid", argument[1] == 0 ? "-" : "--", argument),
+                          "The daemon's bursts are paced by its policy"));
+    }
+  }
+  const auto limit = limit_of(invocation);
+  if (!limit) {
+    return report(limit.error());
+  }
+  const auto answer = ask_daemon(invocation, "advice", {{"limit", *limit}});
+  if (!answer) {
+    return report(answer.error());
+  }
+  return invocation.json ? put(*answer) : put(daemon_advice_text(Doc(*answer), invocation.style));
+}
+
 }  // namespace
 
 int run_locks(const Invocation& invocation) {
   if (invocation.given("advise")) {
-    return advise(invocation);
+    return invocation.given("p") ? advise(invocation) : show_daemons_advice(invocation);
   }
   for (const char* argument : {"p", "d", "budget"}) {
     if (invocation.given(argument)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The report of locks --advise: each busy lock with what to change, then orders of locks that contradict each other.
+// The report of locks --advise: each busy lock with what to change, then orders of locks that contradict each other;
+// of one process, or of all that the daemon looks at.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -37,13 +38,7 @@ std::string cycle_text(const Doc& cycle, const Style& style) {
   std::string text =
       style.paint("lock order (likely): threads take these locks in orders that can end in a deadlock", Tone::kBad) +
       "\n";
-  for (const Doc& step : cycle.list("orders")) {
-    text += wrap(fmt::format("holds {} (from {}) and wants {} in {}, {}", step.text("held"), step.text("held_at"),
-                             step.text("wanted"), step.text("wanted_at"), plural(step.number("count"), "time")),
-                 style.width, 2);
-    add_stack(text, step.at("stack"), style);
-  }
-  return text;
+  return text + orders_text(cycle, style);
 }
 
 std::string cost_text(const Doc& cost) {
@@ -55,7 +50,59 @@ std::string cost_text(const Doc& cost) {
                      cpu > 0 ? fmt::format(" ({} of its CPU time)", percent(cost.number("cost_seconds") / cpu)) : "");
 }
 
+std::string guard_text(const Doc& guard) {
+  const double waiting = guard.number("waiting");
+  return fmt::format("{}: {} in {}{}, {} of {} that they used (at most {})\n", guard.text("guard"),
+                     plural(guard.number("bursts"), "burst"), plural(guard.number("processes"), "process"),
+                     waiting > 0 ? fmt::format(", {} waiting for their turn", count(waiting)) : "",
+                     duration(guard.number("cost_seconds")), duration(guard.number("target_cpu_seconds")),
+                     percent(guard.number("limit")));
+}
+
 }  // namespace
+
+std::string orders_text(const Doc& cycle, const Style& style) {
+  std::string text;
+  for (const Doc& step : cycle.list("orders")) {
+    text += wrap(fmt::format("holds {} (from {}) and wants {} in {}, {}", step.text("held"), step.text("held_at"),
+                             step.text("wanted"), step.text("wanted_at"), plural(step.number("count"), "time")),
+                 style.width, 2);
+    add_stack(text, step.at("stack"), style);
+  }
+  return text;
+}
+
+std::string burst_lines(const Doc& bursts, const Style& style) {
+  if (!bursts.flag("wanted")) {
+    return {};
+  }
+  if (bursts.has("trouble")) {
+    return style.paint("no lock bursts: ", Tone::kBad) + bursts.text("trouble") + "\n";
+  }
+  std::string text =
+      bursts.flag("held") ? style.paint("no lock bursts for now: the fuse is open", Tone::kWarn) + "\n" : "";
+  for (const Doc& guard : bursts.list("guards")) {
+    text += guard_text(guard);
+    for (const Doc& note : guard.list("notes")) {
+      text += wrap("note: " + note.text(), style.width, 2);
+    }
+  }
+  return text;
+}
+
+std::string daemon_advice_text(const Doc& document, const Style& style) {
+  if (!document.at("bursts").flag("wanted")) {
+    return "no policy has lock bursts: give one 'bursts: {enabled: true}' and reload, or name a process by --pid\n";
+  }
+  std::string text;
+  for (const Doc& report : document.list("reports")) {
+    text +=
+        style.paint(fmt::format("{} ({:.0f}) of {}", report.text("comm"), report.number("pid"), report.text("guard")),
+                    Tone::kBold) +
+        "\n\n" + lock_advice_text(report, style) + "\n";
+  }
+  return text + burst_lines(document.at("bursts"), style);
+}
 
 std::string lock_advice_text(const Doc& document, const Style& style) {
   std::string text;

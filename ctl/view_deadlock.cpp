@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A finding that is no data race: one sentence, and of a deadlock its threads below that, who waits where.
+// A finding that is no data race: one sentence, and below that of a deadlock its threads, who waits where;
+// of an order of locks its steps.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -55,7 +56,7 @@ std::string measured_finding_text(const Doc& finding, const Style& style) {
   return style.paint(fmt::format("{} ({}) {}{}", measured_name(finding.text("kind")), finding.text("verdict"),
                                  finding.text("subject"), guard.empty() ? "" : " in " + guard),
                      Tone::kBold) +
-         "\n" + wrap(finding.text("text"), style.width, 2) + threads_text(finding, style);
+         "\n" + wrap(finding.text("text"), style.width, 2) + threads_text(finding, style) + orders_text(finding, style);
 }
 
 }  // namespace raceguard::ctl

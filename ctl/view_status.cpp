@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // status, targets and findings.
+#include <sstream>
+
 #include <fmt/format.h>
 
 #include "ctl/view_parts.h"
@@ -61,6 +63,15 @@ std::string model_text(const Doc& model) {
   }
   return fmt::format("; its callers feel {:.1f} times that ({:.1f} to {:.1f})", model.number("felt_times"),
                      model.number("lower"), model.number("upper"));
+}
+
+std::string bursts_part(const Doc& bursts, const Style& style) {
+  std::istringstream lines(burst_lines(bursts, style));
+  std::string text;
+  for (std::string one; std::getline(lines, one);) {
+    text += line(text.empty() ? "bursts" : "", one);
+  }
+  return text;
 }
 
 std::string budget_lines(const Doc& document, const Style& style) {
@@ -132,6 +143,7 @@ std::string status_text(const Doc& document, const Style& style) {
                                                                     : "probes by single perf events (no uprobe_multi)");
   text += budget_lines(document, style);
   text += watch_lines(document.at("watch"), style);
+  text += bursts_part(document.at("bursts"), style);
   for (const Doc& omission : document.list("omissions")) {
     text += wrap(fmt::format("not watched: {} of {}: {}", omission.text("what"), omission.text("guard"),
                              omission.text("reason")),

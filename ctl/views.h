@@ -12,6 +12,12 @@ namespace raceguard::ctl {
 [[nodiscard]] std::string status_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string targets_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string locks_text(const Doc& document, const Style& style);
+// The same of each process that the daemon looks at.
+[[nodiscard]] std::string daemon_advice_text(const Doc& document, const Style& style);
+// A cycle's steps, who holds and wants what where.
+[[nodiscard]] std::string orders_text(const Doc& cycle, const Style& style);
+// What the daemon's lock bursts do; empty: no policy has any.
+[[nodiscard]] std::string burst_lines(const Doc& bursts, const Style& style);
 [[nodiscard]] std::string lock_advice_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string functions_text(const Doc& document, const Style& style);
 [[nodiscard]] std::string switches_text(const Doc& document, const Style& style);

@@ -2,8 +2,8 @@
 #include "daemon/lock_bursts.h"
 
 #include <algorithm>
-#include <cstring>
 #include <ctime>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -13,10 +13,6 @@
 namespace raceguard::app {
 namespace {
 
-constexpr std::size_t kMaxLocks = 8192;
-constexpr std::size_t kMaxSites = 16384;
-constexpr std::size_t kStacksOfASite = 32;
-constexpr std::size_t kReleasesOfASite = 16;
 constexpr std::int64_t kShortestPauseNs = 100 * kNsPerMs;
 constexpr std::int64_t kLookPeriodNs = kNsPerMs;
 // A process that idles has no CPU time for its budget to be a share of.
@@ -27,28 +23,36 @@ void sleep_ns(std::int64_t ns) {
   ::nanosleep(&pause, nullptr);
 }
 
-detect::LockOrderKey order_key(const rg_burst_edge_key& key) {
-  return {.held = key.held,
-          .wanted = key.wanted,
-          .held_ip = key.held_ip,
-          .wanted_ip = key.wanted_ip,
-          .held_for_reading = (key.held_calls & RG_CALL_READ) != 0,
-          .wanted_for_reading = (key.wanted_calls & RG_CALL_READ) != 0};
+// Of the shared probes, since they have been there.
+struct Count {
+  rg_burst_figures figures{};
+  std::vector<std::uint64_t> drops;
+};
+
+Result<Count> read_count(const kernel::LockProbes& probes) {
+  const auto figures = probes.figures();
+  if (!figures) {
+    return fail(figures.error());
+  }
+  auto drops = probes.drops();
+  if (!drops) {
+    return fail(std::move(drops).error());
+  }
+  return Count{.figures = *figures, .drops = std::move(*drops)};
 }
 
-detect::LockOrder order_of(const kernel::BurstOrder& seen) {
-  detect::LockOrder order{.key = order_key(seen.key), .count = seen.figures.count};
-  for (const rg_u64 gate : seen.figures.gates) {
-    if (gate != 0) {
-      order.gates.insert(gate);
-    }
-  }
-  for (const rg_u32 thread : seen.figures.threads) {
-    if (thread != 0) {
-      order.threads.insert(thread);
-    }
-  }
-  return order;
+rg_burst_figures added(const rg_burst_figures& now, const rg_burst_figures& before) {
+  rg_burst_figures added{};
+  added.hits = now.hits - before.hits;
+  added.returns = now.returns - before.returns;
+  added.stepped_hits = now.stepped_hits - before.stepped_hits;
+  added.foreign_hits = now.foreign_hits - before.foreign_hits;
+  added.unseen_unlocks = now.unseen_unlocks - before.unseen_unlocks;
+  added.ended_early = now.ended_early - before.ended_early;
+  added.worked = now.worked - before.worked;
+  added.timed = now.timed - before.timed;
+  added.timed_ns = now.timed_ns - before.timed_ns;
+  return added;
 }
 
 }  // namespace
@@ -68,33 +72,40 @@ Result<void> LockBursts::Mappings::read() {
 
 bool LockBursts::Mappings::refresh(pid_t) { return read().has_value(); }
 
-LockBursts::LockBursts(const LockBurstOptions& options, const Clock& clock, targets::ProcessId id,
-                       kernel::LockProbes probes)
+const targets::MappedBinary* LockBursts::Mappings::find(std::uint64_t address) const {
+  const auto found = std::ranges::find_if(binaries_, [&](const targets::MappedBinary& binary) {
+    return address >= binary.start && address < binary.end && !binary.host_path.empty();
+  });
+  return found == binaries_.end() ? nullptr : &*found;
+}
+
+LockBursts::LockBursts(const LockBurstOptions& options, const Tools& tools, targets::ProcessId id)
     : options_(options),
-      clock_(clock),
+      clock_(tools.clock),
+      probes_(tools.probes),
+      resolver_(tools.resolver),
       id_(id),
       mappings_(id),
       symboliser_(resolver_),
       stacks_(mappings_, symboliser_),
-      probes_(std::move(probes)),
-      start_ns_(clock.monotonic_ns()),
+      orders_(options.limits.orders),
+      start_ns_(clock_.monotonic_ns()),
       start_cpu_ns_(process_cpu_ns(id.pid)) {}
 
-Result<std::unique_ptr<LockBursts>> LockBursts::open(const LockBurstOptions& options, const Clock& clock) {
+Result<std::unique_ptr<LockBursts>> LockBursts::open(const LockBurstOptions& options, const Tools& tools) {
   const auto facts = targets::ProcessReader("/proc").read_identity(options.pid);
   if (!facts) {
     return fail(facts.error());
   }
-  auto probes = kernel::LockProbes::open();
-  if (!probes) {
-    return fail(std::move(probes).error());
-  }
-  std::unique_ptr<LockBursts> bursts(new LockBursts(options, clock, facts->id, std::move(*probes)));
+  std::unique_ptr<LockBursts> bursts(new LockBursts(options, tools, facts->id));
   if (auto read = bursts->mappings_.read(); !read) {
     return fail(std::move(read).error());
   }
-  auto sites =
-      plan::find_lock_sites(bursts->mappings_.mappings(options.pid), fmt::format("/proc/{}/root", options.pid));
+  const auto mapped = bursts->mappings_.mappings(options.pid);
+  if (!mapped.empty()) {
+    bursts->image_ = mapped.front();
+  }
+  auto sites = plan::find_lock_sites(mapped, fmt::format("/proc/{}/root", options.pid));
   if (!sites) {
     return fail(std::move(sites).error());
   }
@@ -105,25 +116,54 @@ Result<std::unique_ptr<LockBursts>> LockBursts::open(const LockBurstOptions& opt
   return bursts;
 }
 
-Result<void> LockBursts::burst() {
+// After an exec the locks are others, at addresses that mean something else.
+Result<void> LockBursts::has_same_image() {
+  if (auto read = mappings_.read(); !read) {
+    return read;
+  }
+  const auto mapped = mappings_.mappings(id_.pid);
+  if (mapped.empty() || mapped.front().inode != image_.inode || mapped.front().device != image_.device ||
+      mapped.front().start != image_.start) {
+    return fail(ErrorCode::kTargetGone, fmt::format("process {} runs another program now", id_.pid));
+  }
+  return {};
+}
+
+Result<void> LockBursts::burst(const std::function<bool()>& goes_on) {
+  if (auto same = has_same_image(); !same) {
+    return same;
+  }
+  const auto before = read_count(probes_);
+  if (!before) {
+    return fail(before.error());
+  }
   const std::int64_t begin_ns = clock_.monotonic_ns();
   if (auto attached = probes_.attach(id_.pid, sites_to_probe_); !attached) {
     return attached;
   }
   const std::int64_t on_ns = clock_.monotonic_ns();
   probes_.begin(options_.max_hits);
-  while (probes_.is_on() && clock_.monotonic_ns() - on_ns < options_.burst_ns) {
+  while (probes_.is_on() && clock_.monotonic_ns() - on_ns < options_.burst_ns && goes_on()) {
     sleep_ns(kLookPeriodNs);
   }
   probes_.end();
   cost_.on_ns += clock_.monotonic_ns() - on_ns;
   probes_.detach();
-  return settle(clock_.monotonic_ns() - begin_ns);
+  ++cost_.bursts;
+  cost_.attached_ns += clock_.monotonic_ns() - begin_ns;
+  const auto after = read_count(probes_);
+  if (!after) {
+    return fail(after.error());
+  }
+  charge(added(after->figures, before->figures));
+  drops_.resize(after->drops.size());
+  for (std::size_t i = 0; i < drops_.size(); ++i) {
+    drops_[i] += after->drops[i] - before->drops[i];
+  }
+  return settle();
 }
 
-Result<void> LockBursts::settle(std::int64_t attached_ns) {
-  ++cost_.bursts;
-  cost_.attached_ns += attached_ns;
+Result<void> LockBursts::settle() {
   const auto reading = probes_.take();
   if (!reading) {
     return fail(reading.error());
@@ -132,17 +172,6 @@ Result<void> LockBursts::settle(std::int64_t attached_ns) {
   if (auto drained = probes_.drain([this](std::span<const std::byte> bytes) { add_record(bytes); }); !drained) {
     return drained;
   }
-  const auto figures = probes_.figures();
-  if (!figures) {
-    return fail(figures.error());
-  }
-  cost_.hits = figures->hits;
-  cost_.foreign_hits = figures->foreign_hits;
-  cost_.ended_early = figures->ended_early;
-  cost_.cost_ns = static_cast<std::int64_t>(
-      static_cast<double>(figures->hits - figures->stepped_hits - figures->returns) * options_.emulated_ns +
-      static_cast<double>(figures->stepped_hits) * options_.stepped_ns +
-      static_cast<double>(figures->returns) * options_.return_ns);
   cost_.elapsed_ns = clock_.monotonic_ns() - start_ns_;
   const std::int64_t cpu_ns = process_cpu_ns(id_.pid);
   if (cpu_ns == 0) {
@@ -150,6 +179,24 @@ Result<void> LockBursts::settle(std::int64_t attached_ns) {
   }
   cost_.cpu_ns = cpu_ns - start_cpu_ns_;
   return {};
+}
+
+// What the kernel takes for a hit is calibrated, what the program behind it takes is measured of some of them.
+void LockBursts::charge(const rg_burst_figures& figures) {
+  cost_.hits += figures.hits;
+  cost_.foreign_hits += figures.foreign_hits;
+  cost_.ended_early += figures.ended_early;
+  unseen_unlocks_ += figures.unseen_unlocks;
+  timed_ += static_cast<double>(figures.timed);
+  timed_ns_ += static_cast<double>(figures.timed_ns);
+  const double program_ns =
+      timed_ > 0 ? static_cast<double>(figures.worked) * timed_ns_ / timed_ * options_.costs.program_factor : 0;
+  const double kernel_ns =
+      static_cast<double>(figures.hits - figures.stepped_hits - figures.returns) * options_.costs.emulated_ns +
+      static_cast<double>(figures.stepped_hits) * options_.costs.stepped_ns +
+      static_cast<double>(figures.returns) * options_.costs.return_ns;
+  cost_.program_ns += static_cast<std::int64_t>(program_ns);
+  cost_.cost_ns += static_cast<std::int64_t>(kernel_ns + program_ns);
 }
 
 std::int64_t LockBursts::pause_ns() const {
@@ -161,99 +208,6 @@ std::int64_t LockBursts::pause_ns() const {
   const double with_next_ns = static_cast<double>(cost_.cost_ns) * (1 + 1 / static_cast<double>(cost_.bursts));
   const double needed_ns = with_next_ns / (options_.budget * cpus);
   return std::max(static_cast<std::int64_t>(needed_ns - elapsed), kShortestPauseNs);
-}
-
-void LockBursts::add(const kernel::BurstReading& reading) {
-  for (const kernel::BurstLock& seen : reading.locks) {
-    if (locks_.size() >= kMaxLocks && !locks_.contains(seen.address)) {
-      ++forgotten_;
-      continue;
-    }
-    Lock& lock = locks_[seen.address];
-    lock.sum.kind = seen.figures.kind;
-    lock.sum.reads += seen.figures.reads;
-    lock.sum.writes += seen.figures.writes;
-    lock.sum.contended += seen.figures.contended;
-    lock.sum.wait_ns += seen.figures.wait_ns;
-    lock.sum.holds += seen.figures.holds;
-    lock.sum.hold_ns += seen.figures.hold_ns;
-    lock.sum.max_hold_ns = std::max(lock.sum.max_hold_ns, seen.figures.max_hold_ns);
-    if (lock.sum.first_tid != 0 && lock.sum.first_tid != seen.figures.first_tid) {
-      lock.sum.other_tid = seen.figures.first_tid;
-    }
-    lock.sum.first_tid = lock.sum.first_tid == 0 ? seen.figures.first_tid : lock.sum.first_tid;
-    lock.sum.other_tid = seen.figures.other_tid != 0 ? seen.figures.other_tid : lock.sum.other_tid;
-    for (std::size_t i = 0; i < RG_HISTOGRAM_BUCKETS; ++i) {
-      lock.hold.counts.at(i) += seen.figures.histogram[i];
-    }
-  }
-  for (const kernel::BurstSite& seen : reading.sites) {
-    const SiteKey key{seen.key.address, seen.key.ip, seen.key.calls};
-    if (sites_.size() >= kMaxSites && !sites_.contains(key)) {
-      ++forgotten_;
-      continue;
-    }
-    Site& site = sites_[key];
-    site.sum.asked += seen.figures.asked;
-    site.sum.taken += seen.figures.taken;
-    site.sum.holds += seen.figures.holds;
-    site.sum.hold_ns += seen.figures.hold_ns;
-    for (const rg_u64 ip : {seen.figures.release_ip, seen.figures.other_release_ip}) {
-      if (ip != 0 && site.release_ips.size() < kReleasesOfASite) {
-        site.release_ips.insert(ip);
-      }
-    }
-  }
-  for (const kernel::BurstOrder& seen : reading.orders) {
-    orders_.add(order_of(seen));
-  }
-}
-
-void LockBursts::add_record(std::span<const std::byte> bytes) {
-  if (bytes.size() < RG_BURST_HEADER_BYTES) {
-    return;
-  }
-  rg_record_burst header;
-  std::memcpy(&header, bytes.data(), RG_BURST_HEADER_BYTES);
-  if (header.type != RG_RECORD_BURST || header.stack_bytes > bytes.size() - RG_BURST_HEADER_BYTES ||
-      header.frame_count > RG_FRAME_POINTER_DEPTH) {
-    return;
-  }
-  events::StackRecord record;
-  record.time_ns = static_cast<std::int64_t>(header.time_ns);
-  record.tgid = header.tgid;
-  record.tid = header.tid;
-  std::copy(std::begin(header.registers), std::end(header.registers), record.registers.begin());
-  record.frame_pointer_ips.assign(std::begin(header.frame_pointer_ips),
-                                  std::begin(header.frame_pointer_ips) + header.frame_count);
-  record.stack = bytes.subspan(RG_BURST_HEADER_BYTES, header.stack_bytes);
-  const events::UnwoundStack unwound = stacks_.unwind(record);
-  if (header.reason == RG_BURST_ORDER) {
-    const auto key = order_key({.held = header.held,
-                                .wanted = header.wanted,
-                                .held_ip = header.held_ip,
-                                .wanted_ip = header.wanted_ip,
-                                .held_calls = header.held_calls,
-                                .wanted_calls = header.wanted_calls});
-    if (order_stacks_.size() < detect::kMaxLockOrders && !order_stacks_.contains(key)) {
-      order_stacks_.emplace(key, stacks_.with_names(unwound));
-    }
-    return;
-  }
-  const auto site = sites_.find({header.wanted, header.wanted_ip, header.wanted_calls});
-  if (site == sites_.end()) {
-    return;
-  }
-  if (!site->second.stack) {
-    site->second.stack = stacks_.with_names(unwound);
-  }
-  if (site->second.stacks.size() < kStacksOfASite) {
-    std::uint64_t hash = 0;
-    for (std::size_t i = 0; i < unwound.reliable_frames; ++i) {
-      hash = (hash ^ unwound.frames[i].ip) * 0x100000001b3;  // FNV-1a's prime
-    }
-    site->second.stacks.insert(hash);
-  }
 }
 
 }  // namespace raceguard::app

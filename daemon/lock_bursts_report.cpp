@@ -15,27 +15,38 @@ constexpr std::uint32_t kCallKinds = RG_CALL_KIND | RG_CALL_READ;
 
 }  // namespace
 
-std::string LockBursts::name_of(std::uint64_t address) {
-  if (auto symbol = events::data_symbol(resolver_, mappings_.mappings(id_.pid), address)) {
-    return *symbol;
+events::Stack LockBursts::with_names(const events::UnwoundStack& kept) {
+  events::UnwoundStack unwound = kept;
+  for (events::Frame& frame : unwound.frames) {
+    frame.binary = mappings_.find(frame.ip);
   }
-  const auto first = sites_.lower_bound({address, 0, 0});
+  return stacks_.with_names(unwound);
+}
+
+const LockBursts::Site* LockBursts::busiest_site(std::uint64_t address) const {
   const Site* busiest = nullptr;
-  for (auto site = first; site != sites_.end() && std::get<0>(site->first) == address; ++site) {
+  for (auto site = sites_.lower_bound({address, 0, 0}); site != sites_.end() && std::get<0>(site->first) == address;
+       ++site) {
     if (site->second.stack && (busiest == nullptr || site->second.sum.taken > busiest->sum.taken)) {
       busiest = &site->second;
     }
   }
-  const std::string caller = busiest == nullptr ? std::string() : detect::caller_text(*busiest->stack);
+  return busiest;
+}
+
+std::string LockBursts::name_of(std::uint64_t address) {
+  if (auto symbol = events::data_symbol(resolver_, mappings_.mappings(id_.pid), address)) {
+    return *symbol;
+  }
+  const Site* busiest = busiest_site(address);
+  const std::string caller = busiest == nullptr ? std::string() : detect::caller_text(with_names(*busiest->stack));
   return caller.empty() ? fmt::format("lock at {:#x}", address) : "lock first taken in " + caller;
 }
 
 std::string LockBursts::place_of(std::uint64_t ip) {
-  for (const targets::MappedBinary& binary : mappings_.mappings(id_.pid)) {
-    if (ip >= binary.start && ip < binary.end && !binary.host_path.empty()) {
-      return detect::site_text(resolver_.resolve_offset(binary.host_path, ip - binary.start + binary.file_offset,
-                                                        symbols::AddressKind::kReturnAddress, binary.path));
-    }
+  if (const targets::MappedBinary* binary = mappings_.find(ip)) {
+    return detect::site_text(resolver_.resolve_offset(binary->host_path, ip - binary->start + binary->file_offset,
+                                                      symbols::AddressKind::kReturnAddress, binary->path));
   }
   return fmt::format("{:#x}", ip);
 }
@@ -43,29 +54,27 @@ std::string LockBursts::place_of(std::uint64_t ip) {
 // By the code between the places behind the call that took the lock and those that let it go.
 symbols::SectionKind LockBursts::section_of(const SiteKey& key, const Site& site) {
   const std::uint64_t ip = std::get<1>(key);
-  for (const targets::MappedBinary& binary : mappings_.mappings(id_.pid)) {
-    if (ip < binary.start || ip >= binary.end || binary.host_path.empty()) {
-      continue;
-    }
-    const auto file = resolver_.file(binary.host_path);
-    const auto bias = file ? (*file)->load_bias(binary.start, binary.file_offset) : std::nullopt;
-    if (!bias) {
-      return symbols::SectionKind::kUnknown;
-    }
-    std::vector<std::uint64_t> ends;
-    for (const std::uint64_t end : site.release_ips) {
-      ends.push_back(end - *bias);
-    }
-    std::set<std::uint64_t> passed;
-    for (const auto& [other, figures] : sites_) {
-      passed.insert(std::get<1>(other) - *bias);
-      for (const std::uint64_t release : figures.release_ips) {
-        passed.insert(release - *bias);
-      }
-    }
-    return symbols::section_kind(**file, ip - *bias, ends, passed);
+  const targets::MappedBinary* binary = mappings_.find(ip);
+  if (binary == nullptr) {
+    return symbols::SectionKind::kUnknown;
   }
-  return symbols::SectionKind::kUnknown;
+  const auto file = resolver_.file(binary->host_path);
+  const auto bias = file ? (*file)->load_bias(binary->start, binary->file_offset) : std::nullopt;
+  if (!bias) {
+    return symbols::SectionKind::kUnknown;
+  }
+  std::vector<std::uint64_t> ends;
+  for (const std::uint64_t end : site.release_ips) {
+    ends.push_back(end - *bias);
+  }
+  std::set<std::uint64_t> passed;
+  for (const auto& [other, figures] : sites_) {
+    passed.insert(std::get<1>(other) - *bias);
+    for (const std::uint64_t release : figures.release_ips) {
+      passed.insert(release - *bias);
+    }
+  }
+  return symbols::section_kind(**file, ip - *bias, ends, passed);
 }
 
 void LockBursts::add_sections(std::uint64_t address, detect::LockUse& use) {
@@ -112,19 +121,12 @@ detect::AdvisedLock LockBursts::advised(std::uint64_t address, const Lock& lock)
   use.hold = lock.hold;
   use.hold_ns = static_cast<std::int64_t>(lock.sum.hold_ns);
   use.max_hold_ns = static_cast<std::int64_t>(lock.sum.max_hold_ns);
-  use.probe_ns = static_cast<std::int64_t>(options_.emulated_ns);
+  use.probe_ns = static_cast<std::int64_t>(options_.costs.emulated_ns);
   use.many_threads = lock.sum.other_tid != 0;
   add_sections(address, use);
   advised.advice = detect::advise(use);
-  const Site* busiest = nullptr;
-  for (auto site = sites_.lower_bound({address, 0, 0}); site != sites_.end() && std::get<0>(site->first) == address;
-       ++site) {
-    if (site->second.stack && (busiest == nullptr || site->second.sum.taken > busiest->sum.taken)) {
-      busiest = &site->second;
-    }
-  }
-  if (busiest != nullptr) {
-    advised.busiest = *busiest->stack;
+  if (const Site* busiest = busiest_site(address)) {
+    advised.busiest = with_names(*busiest->stack);
   }
   return advised;
 }
@@ -136,7 +138,7 @@ detect::NamedOrder LockBursts::named(const detect::LockOrder& order) {
   named.held_at = place_of(order.key.held_ip);
   named.wanted_at = place_of(order.key.wanted_ip);
   if (const auto stack = order_stacks_.find(order.key); stack != order_stacks_.end()) {
-    named.stack = stack->second;
+    named.stack = with_names(stack->second);
   }
   return named;
 }
@@ -174,16 +176,8 @@ Result<detect::LockReport> LockBursts::report(std::size_t limit) {
     report.notes.push_back(fmt::format("{} readings of locks, places or orders are not kept: there are too many",
                                        forgotten_ + orders_.forgotten()));
   }
-  auto drops = probes_.drops();
-  if (!drops) {
-    return fail(std::move(drops).error());
-  }
-  report.drops = std::move(*drops);
-  const auto figures = probes_.figures();
-  if (!figures) {
-    return fail(figures.error());
-  }
-  report.unseen_unlocks = figures->unseen_unlocks;
+  report.drops = drops_;
+  report.unseen_unlocks = unseen_unlocks_;
   return report;
 }
 

@@ -45,6 +45,9 @@ class Observer {
   [[nodiscard]] Result<std::vector<detect::Finding>> look_for_deadlocks(const kernel::Attachment& attachment,
                                                                         std::int64_t now_ns, std::int64_t realtime_ns);
 
+  // What another watch found; those that are new, for the log.
+  std::vector<detect::Finding> remember(const std::vector<detect::Finding>& found) { return book_.merge(found); }
+
   // As the kernel counted them, at the last read().
   [[nodiscard]] const std::vector<kernel::FunctionReading>& function_readings() const { return readings_; }
   [[nodiscard]] detect::SwitchSums sums(const detect::SwitchFeed& feed) const;

@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/burst_source.h"
 #include "daemon/control_request.h"
 #include "daemon/detect/race_name.h"
 #include "daemon/detect/site_text.h"
@@ -45,6 +46,7 @@ Pipeline::Pipeline(policy::Policy policy, std::vector<std::filesystem::path> con
       budget_(policy_, clock, seed, BudgetSources::of_this_machine(prober.attachment().uses_uprobe_session())),
       contention_(policy_, clock, process_cpu_ns),
       interceptions_(policy_, clock),
+      bursts_(policy_, clock, [](const Clock& of) { return std::make_unique<KernelBurstSource>(of); }),
       desk_(desk),
       source_(source),
       clock_(clock),
@@ -76,6 +78,7 @@ void Pipeline::follow(const ProbeChanges& changes) {
     interceptions_.follow(prober_.targets());
     budget_.follow(prober_.plan());
     contention_.follow(prober_.plan());
+    bursts_.follow(prober_.targets());
   }
   for (const pid_t pid : changes.forget_processes) {
     if (auto forgotten = prober_.attachment().forget_process(pid); !forgotten) {
@@ -149,6 +152,7 @@ void Pipeline::tick() {
   }
   look_for_deadlocks(begin_ns);
   look_for_races();
+  look_for_lock_orders();
   desk_.tick([this](const detect::SwitchFeed& feed) {
     detect::SwitchSums sums = observer_.sums(feed);
     sums.races = races_.seen(feed.guard);
@@ -190,6 +194,17 @@ void Pipeline::look_for_races() {
     spdlog::warn("{} (id {}, policy {}, process {})", detect::race_sentence(race->finding), race->id, race->guard,
                  race->pid);
     desk_.note("race", exporting::booked_race_json(*race));
+  }
+}
+
+// Each once: minutes may lie between two bursts, and one that is back after them is no news.
+void Pipeline::look_for_lock_orders() {
+  for (const detect::Finding& finding : observer_.remember(bursts_.tick(budget_.fuse_open()))) {
+    if (finding.count > 1) {
+      continue;
+    }
+    spdlog::warn("likely deadlock: {}", finding.text);
+    desk_.note("lock_order", exporting::finding_json(finding));
   }
 }
 
@@ -245,6 +260,7 @@ Result<void> Pipeline::reload() {
   budget_.reload(policy_);
   contention_.reload(policy_);
   interceptions_.reload(policy_);
+  bursts_.reload(policy_);
   follow(*changes);
   leave_out();
   attach_postponed();
@@ -355,6 +371,7 @@ void Pipeline::publish() {
   snapshot->findings = observer_.findings();
   snapshot->watch = races_.view();
   snapshot->interceptions = interceptions_.view();
+  snapshot->bursts = bursts_.view();
   snapshot->switches = desk_.views();
   for (exporting::SwitchView& view : snapshot->switches) {
     view.words = prober_.words_of(view.name);
@@ -363,6 +380,7 @@ void Pipeline::publish() {
   if (auto drops = prober_.attachment().read_drops(); drops) {
     snapshot->drops = std::move(*drops);
     races_.add_drops(snapshot->drops);
+    bursts_.add_drops(snapshot->drops);
   } else {
     report("reading the loss counters", drops.error());
   }

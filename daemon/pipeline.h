@@ -14,6 +14,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "daemon/budget_desk.h"
+#include "daemon/burst_desk.h"
 #include "daemon/contention_desk.h"
 #include "daemon/export/peer.h"
 #include "daemon/export/snapshot.h"
@@ -71,6 +72,7 @@ class Pipeline {
   // pipeline_interception.cpp
   void keep_apart(std::int64_t now_ns);
   void tell(const std::vector<exporting::InterceptionRecord>& records);
+  void look_for_lock_orders();
   // pipeline_budget.cpp
   void attach_postponed();
   void charge(const std::vector<kernel::FunctionReading>& readings);
@@ -96,6 +98,7 @@ class Pipeline {
   ContentionDesk contention_;
   bool contention_attached_ = true;
   InterceptionDesk interceptions_;
+  BurstDesk bursts_;
   SwitchDesk& desk_;
   exporting::SnapshotSource& source_;
   const Clock& clock_;

@@ -77,10 +77,11 @@ struct LockFigures {
 enum class Verdict { kProven, kLikely, kInfo };
 inline constexpr std::array<std::string_view, 3> kVerdictNames{"proven", "likely", "info"};  // by Verdict
 
-struct Deadlock;  // daemon/detect/deadlock_finding.h
+struct Deadlock;      // daemon/detect/deadlock_finding.h
+struct OrderedLocks;  // daemon/detect/lock_order_finding.h
 
 struct Finding {
-  enum class Kind { kContention, kSlowFunction, kFailingFunction, kDeadlock };
+  enum class Kind { kContention, kSlowFunction, kFailingFunction, kDeadlock, kLockOrder };
   Kind kind = Kind::kContention;
   Verdict verdict = Verdict::kInfo;
   std::string guard;
@@ -89,7 +90,8 @@ struct Finding {
   std::int64_t first_seen_ns = 0;  // CLOCK_REALTIME
   std::int64_t last_seen_ns = 0;
   std::uint64_t count = 0;
-  std::shared_ptr<const Deadlock> deadlock;  // kDeadlock only
+  std::shared_ptr<const Deadlock> deadlock;        // kDeadlock only
+  std::shared_ptr<const OrderedLocks> lock_order;  // kLockOrder only
 };
 
 }  // namespace raceguard::detect

@@ -128,6 +128,7 @@ std::vector<Finding> FindingBook::merge(const std::vector<Finding>& seen) {
     old.text = finding.text;
     old.verdict = finding.verdict;
     old.deadlock = finding.deadlock;
+    old.lock_order = finding.lock_order;
     old.last_seen_ns = finding.last_seen_ns;
     old.count += finding.count;
     if (back) {

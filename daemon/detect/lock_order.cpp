@@ -16,6 +16,17 @@ bool share_a_gate(const LockOrder& a, const LockOrder& b) {
   return std::any_of(a.gates.begin(), a.gates.end(), [&](std::uint64_t gate) { return b.gates.contains(gate); });
 }
 
+// See the header: in one burst by two threads, or one of them by two threads itself.
+bool share_no_unseen_gate(const LockOrder& a, const LockOrder& b) {
+  if (a.by_two_at_once || b.by_two_at_once) {
+    return true;
+  }
+  return std::any_of(a.bursts.begin(), a.bursts.end(), [&](const auto& burst) {
+    const auto other = b.bursts.find(burst.first);
+    return other != b.bursts.end() && burst.second != other->second;  // of one thread each
+  });
+}
+
 // Who wants what the other one holds waits for it.
 bool waits_for(const LockOrder& one, const LockOrder& next) {
   return !one.key.wanted_for_reading || !next.key.held_for_reading;
@@ -78,8 +89,9 @@ class Search {
 
   [[nodiscard]] bool may_follow(const LockOrder& order) const {
     return (path_.empty() || waits_for(*path_.back(), order)) &&
-           std::none_of(path_.begin(), path_.end(),
-                        [&](const LockOrder* other) { return share_a_gate(*other, order); });
+           std::all_of(path_.begin(), path_.end(), [&](const LockOrder* other) {
+             return !share_a_gate(*other, order) && share_no_unseen_gate(*other, order);
+           });
   }
 
   void close() {
@@ -109,17 +121,27 @@ class Search {
 }  // namespace
 
 void LockOrderGraph::add(const LockOrder& order) {
+  const bool by_two =
+      std::any_of(order.bursts.begin(), order.bursts.end(), [](const auto& burst) { return burst.second.size() > 1; });
   const auto known = orders_.find(order.key);
   if (known == orders_.end()) {
-    if (orders_.size() >= kMaxLockOrders) {
+    if (orders_.size() >= most_) {
       ++forgotten_;
       return;
     }
-    orders_.emplace(order.key, order);
+    orders_.emplace(order.key, order).first->second.by_two_at_once = by_two;
     return;
   }
   LockOrder& sum = known->second;
   sum.count += order.count;
+  sum.by_two_at_once = sum.by_two_at_once || by_two;
+  sum.last_ns = std::max(sum.last_ns, order.last_ns);
+  for (const auto& [burst, threads] : order.bursts) {
+    sum.bursts[burst].insert(threads.begin(), threads.end());
+  }
+  while (sum.bursts.size() > kMaxBurstsOfAnOrder) {
+    sum.bursts.erase(sum.bursts.begin());
+  }
   std::erase_if(sum.gates, [&](std::uint64_t gate) { return !order.gates.contains(gate); });
   for (const std::uint32_t thread : order.threads) {
     if (sum.threads.size() < kMaxCycleLength) {

@@ -2,6 +2,11 @@
 // Which lock was asked for while which was held, kept over bursts; and the cycles in that: threads that take the same
 // locks in different orders can end up waiting for each other, though they did not yet. After GoodLock (Havelund,
 // SPIN'00; Bensalem and Havelund, HVC'05): a cycle counts if its threads can be at it at the same time.
+//
+// A burst does not see what a thread holds since before. Two threads that do their steps under one such lock, a gate,
+// one today and the other one tomorrow, never meet. But only one of them can have it at the end of a burst: so two
+// steps that two threads did in one burst, neither of whom let an unseen lock go afterwards, have none in common, and
+// of a step that two threads did in one burst one was without any gate of the other one's.
 #pragma once
 
 #include <compare>
@@ -28,6 +33,9 @@ struct LockOrder {
   std::uint64_t count = 0;
   std::set<std::uint64_t> gates;    // locks that were held for writing since before `held`, each time
   std::set<std::uint32_t> threads;  // some of those who did it
+  std::map<std::uint64_t, std::set<std::uint32_t>> bursts;  // the same, by the burst; the last ones
+  bool by_two_at_once = false;                              // two threads did it in one burst, whichever
+  std::uint64_t last_ns = 0;                                // CLOCK_MONOTONIC
 };
 
 struct LockCycle {
@@ -36,20 +44,25 @@ struct LockCycle {
 };
 
 inline constexpr std::size_t kMaxLockOrders = 8192;
+inline constexpr std::size_t kMaxBurstsOfAnOrder = 8;
 inline constexpr std::size_t kMaxCycleLength = 4;
 inline constexpr std::size_t kMaxCycles = 64;
 
 class LockOrderGraph {
  public:
+  explicit LockOrderGraph(std::size_t most = kMaxLockOrders) : most_(most) {}
+  // What one burst saw.
   void add(const LockOrder& order);
 
   // One for each set of locks: of several places that make the same cycle the ones seen most. Not one of a single
-  // thread; not one in which two orders have a gate in common, or in which a reader waits for a reader.
+  // thread; not one in which two orders have a gate in common, or may have one that no burst saw; not one in which a
+  // reader waits for a reader.
   [[nodiscard]] std::vector<LockCycle> cycles() const;
   [[nodiscard]] std::size_t size() const { return orders_.size(); }
-  [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }  // orders beyond kMaxLockOrders
+  [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }  // orders beyond the most
 
  private:
+  std::size_t most_;
   std::map<LockOrderKey, LockOrder> orders_;
   std::uint64_t forgotten_ = 0;
 };

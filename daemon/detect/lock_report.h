@@ -38,13 +38,16 @@ struct BurstCost {
   std::int64_t attached_ns = 0;  // time that probes were there, or were being put or taken
   std::uint64_t hits = 0;
   std::uint64_t foreign_hits = 0;
-  std::uint64_t ended_early = 0;  // bursts that reached their limit of hits
-  std::int64_t cost_ns = 0;       // of the target's time: hits by their calibrated cost
-  std::int64_t cpu_ns = 0;        // that the target used meanwhile
+  std::uint64_t ended_early = 0;     // bursts that reached their limit of hits
+  std::uint64_t doubted_orders = 0;  // that do not count: their thread had a lock that was not seen to be taken
+  std::int64_t cost_ns = 0;          // of the target's time: hits by their calibrated cost, and program_ns
+  std::int64_t program_ns = 0;       // what the programs behind the hits took
+  std::int64_t cpu_ns = 0;           // that the target used meanwhile
   std::int64_t elapsed_ns = 0;
 };
 
 struct LockReport {
+  std::string guard;             // empty: without a daemon
   std::int64_t realtime_ns = 0;  // of the end
   pid_t pid = 0;
   std::string comm;

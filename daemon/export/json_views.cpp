@@ -7,10 +7,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/detect/lock_order_finding.h"
 #include "daemon/export/budget_json.h"
+#include "daemon/export/burst_json.h"
 #include "daemon/export/deadlock_view.h"
 #include "daemon/export/interceptions_json.h"
 #include "daemon/export/json_parts.h"
+#include "daemon/export/lock_report_view.h"
 #include "daemon/export/race_views.h"
 #include "daemon/export/snapshot.h"
 #include "raceguard/abi/drop_reasons.h"
@@ -174,6 +177,7 @@ json status_json(const Snapshot& snapshot) {
                           {"last_hash", text_or_null(snapshot.evidence_last_hash)}};
   document["budget"] = budget_json(snapshot);
   document["watch"] = watch_json(snapshot.watch);
+  document["bursts"] = bursts_json(snapshot.bursts);
   document["drops"] = drops_json(snapshot);
   document["omissions"] = json::array();
   for (const plan::Omission& omission : snapshot.omissions) {
@@ -220,7 +224,7 @@ json functions_json(const Snapshot& snapshot, std::size_t limit) {
 }
 
 json finding_json(const detect::Finding& finding) {
-  static constexpr std::array kKinds = {"contention", "slow_function", "failing_function", "deadlock"};
+  static constexpr std::array kKinds = {"contention", "slow_function", "failing_function", "deadlock", "lock_order"};
   json document = {{"kind", kKinds.at(static_cast<std::size_t>(finding.kind))},
                    {"verdict", detect::kVerdictNames.at(static_cast<std::size_t>(finding.verdict))},
                    {"guard", finding.guard},
@@ -231,6 +235,11 @@ json finding_json(const detect::Finding& finding) {
                    {"count", finding.count}};
   if (finding.deadlock != nullptr) {
     document.update(deadlock_json(*finding.deadlock));
+  }
+  if (finding.lock_order != nullptr) {
+    document["pid"] = finding.lock_order->pid;
+    document["process"] = finding.lock_order->process;
+    document["orders"] = orders_json(finding.lock_order->orders);
   }
   return document;
 }

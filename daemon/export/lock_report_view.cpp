@@ -76,14 +76,6 @@ json order_json(const detect::NamedOrder& step) {
           {"stack", stack_json(step.stack)}};
 }
 
-json cycle_json(const std::vector<detect::NamedOrder>& cycle) {
-  json orders = json::array();
-  for (const detect::NamedOrder& step : cycle) {
-    orders.push_back(order_json(step));
-  }
-  return {{"kind", "lock_order"}, {"verdict", "likely"}, {"orders", std::move(orders)}};
-}
-
 json cost_json(const detect::BurstCost& cost) {
   return {{"bursts", cost.bursts},
           {"on_seconds", to_seconds(cost.on_ns)},
@@ -93,13 +85,23 @@ json cost_json(const detect::BurstCost& cost) {
           {"foreign_hits", cost.foreign_hits},
           {"ended_early", cost.ended_early},
           {"cost_seconds", to_seconds(cost.cost_ns)},
+          {"program_seconds", to_seconds(cost.program_ns)},
           {"target_cpu_seconds", to_seconds(cost.cpu_ns)}};
 }
 
 }  // namespace
 
+json orders_json(const std::vector<detect::NamedOrder>& cycle) {
+  json orders = json::array();
+  for (const detect::NamedOrder& step : cycle) {
+    orders.push_back(order_json(step));
+  }
+  return orders;
+}
+
 json lock_report_json(const detect::LockReport& report) {
-  json document = {{"time", time_or_null(report.realtime_ns)},
+  json document = {{"guard", text_or_null(report.guard)},
+                   {"time", time_or_null(report.realtime_ns)},
                    {"pid", report.pid},
                    {"comm", report.comm},
                    {"total", report.total},
@@ -107,13 +109,14 @@ json lock_report_json(const detect::LockReport& report) {
                    {"cycles", json::array()},
                    {"cost", cost_json(report.cost)},
                    {"unseen_unlocks", report.unseen_unlocks},
+                   {"doubted_orders", report.cost.doubted_orders},
                    {"drops", drops_json(report.drops)},
                    {"notes", report.notes}};
   for (const detect::AdvisedLock& lock : report.locks) {
     document["locks"].push_back(lock_json(lock));
   }
   for (const auto& cycle : report.cycles) {
-    document["cycles"].push_back(cycle_json(cycle));
+    document["cycles"].push_back({{"kind", "lock_order"}, {"verdict", "likely"}, {"orders", orders_json(cycle)}});
   }
   return document;
 }

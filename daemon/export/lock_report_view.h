@@ -8,6 +8,8 @@
 
 namespace raceguard::exporting {
 
+// The steps of a cycle, each with its locks, places and stack.
+[[nodiscard]] nlohmann::json orders_json(const std::vector<detect::NamedOrder>& cycle);
 [[nodiscard]] nlohmann::json lock_report_json(const detect::LockReport& report);
 
 }  // namespace raceguard::exporting

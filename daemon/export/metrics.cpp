@@ -11,6 +11,7 @@
 
 #include "daemon/detect/deadlock_finding.h"
 #include "daemon/export/budget_metrics.h"
+#include "daemon/export/burst_metrics.h"
 #include "daemon/export/interception_metrics.h"
 #include "daemon/export/json_parts.h"
 #include "daemon/export/json_views.h"
@@ -271,6 +272,7 @@ std::string Metrics::render(const Snapshot& snapshot, const ProcessFigures& proc
   put_budget(out, snapshot.budget);
   put_contention_budget(out, snapshot.budget);
   put_interceptions(out, snapshot.interceptions);
+  put_bursts(out, snapshot.bursts);
   put_drops(out, snapshot);
   put_daemon(out, snapshot);
   put_process(out, snapshot, process);

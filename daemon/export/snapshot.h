@@ -13,6 +13,7 @@
 #include "daemon/breaker/decision.h"
 #include "daemon/detect/finding.h"
 #include "daemon/export/budget_view.h"
+#include "daemon/export/burst_view.h"
 #include "daemon/export/interceptions_view.h"
 #include "daemon/export/watch_view.h"
 #include "daemon/plan/probe_plan.h"
@@ -73,6 +74,7 @@ struct Snapshot {
   WatchView watch;
   BudgetView budget;
   InterceptionsView interceptions;
+  BurstView bursts;
   std::vector<SwitchView> switches;
   std::vector<std::uint64_t> drops;  // by enum rg_drop_reason
   std::uint64_t evidence_records = 0;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/export/burst_json.h"
 #include "daemon/export/interceptions_json.h"
 #include "daemon/export/json_views.h"
 
@@ -58,6 +59,7 @@ Result<json> view_by_name(const Snapshot* snapshot, std::string_view name, const
   const Result<std::size_t> limit = limit_of(named);
   if (!limit) return fail(limit.error());
   if (name == "locks") return locks_json(*snapshot, *limit);
+  if (name == "advice") return advice_json(*snapshot, *limit);
   if (name == "functions") return functions_json(*snapshot, *limit);
   return fail(ErrorCode::kControlRequest, fmt::format("there is no view '{}'", name));
 }

@@ -14,12 +14,12 @@ namespace raceguard::exporting {
 
 struct Snapshot;
 
-inline constexpr std::array<std::string_view, 8> kViewNames = {"status",   "targets",  "locks",   "functions",
-                                                               "switches", "findings", "explain", "interceptions"};
+inline constexpr std::array<std::string_view, 9> kViewNames = {
+    "status", "targets", "locks", "advice", "functions", "switches", "findings", "explain", "interceptions"};
 
 [[nodiscard]] bool is_view(std::string_view name);
 
-// `params`: locks and functions take {"limit": 1..100000}, explain needs {"switch": NAME}; null counts as {}.
+// `params`: locks, advice and functions take {"limit": 1..100000}, explain needs {"switch": NAME}; null counts as {}.
 // `snapshot` may be null (before the first tick). Errors: kControlRequest, kSwitchUnknown.
 [[nodiscard]] Result<nlohmann::json> view_by_name(const Snapshot* snapshot, std::string_view name,
                                                   const nlohmann::json& params);

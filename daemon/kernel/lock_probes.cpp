@@ -181,10 +181,16 @@ Result<BurstReading> LockProbes::take() {
   if (!orders) {
     return fail(std::move(orders).error());
   }
-  if (auto threads = take_hash<rg_u32, rg_burst_thread>(maps.rg_burst_threads); !threads) {
-    return fail(std::move(threads).error());
+  const auto threads = take_hash<rg_u32, rg_burst_thread>(maps.rg_burst_threads);
+  if (!threads) {
+    return fail(threads.error());
   }
   BurstReading reading;
+  for (const auto& entry : *threads) {
+    if ((entry.value.flags & RG_THREAD_DOUBTED) != 0) {
+      reading.doubted.insert(entry.key);
+    }
+  }
   for (const auto& entry : *locks) {
     reading.locks.push_back({entry.key, entry.value});
   }
@@ -218,6 +224,9 @@ Result<rg_burst_figures> LockProbes::figures() const {
     sum.foreign_hits += cpu.foreign_hits;
     sum.unseen_unlocks += cpu.unseen_unlocks;
     sum.ended_early += cpu.ended_early;
+    sum.worked += cpu.worked;
+    sum.timed += cpu.timed;
+    sum.timed_ns += cpu.timed_ns;
   }
   return sum;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,6 +45,7 @@ struct BurstReading {
   std::vector<BurstLock> locks;
   std::vector<BurstSite> sites;
   std::vector<BurstOrder> orders;
+  std::set<std::uint32_t> doubted;  // threads that held a lock since before the burst while they took others in order
 };
 
 class LockProbes {

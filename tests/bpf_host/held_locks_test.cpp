@@ -59,6 +59,31 @@ TEST(HeldLocksTest, AThreadIsSettledOnceItLetAllGo) {
   EXPECT_FALSE(rg_is_settled(&thread));
 }
 
+TEST(HeldLocksTest, AnUnseenLockThatIsLetGoPutsEarlierOrdersInDoubt) {
+  rg_burst_thread thread{};
+  rg_doubt(&thread);
+  EXPECT_EQ(thread.flags & RG_THREAD_DOUBTED, 0U) << "it has none";
+  thread.flags |= RG_THREAD_ORDERED;
+  thread.emptied = 2;
+  rg_doubt(&thread);
+  EXPECT_NE(thread.flags & RG_THREAD_DOUBTED, 0U);
+  EXPECT_FALSE(rg_is_settled(&thread));
+  rg_begin_burst(&thread, 8);
+  EXPECT_EQ(thread.flags, 0U);
+}
+
+TEST(HeldLocksTest, AThreadThatHoldsMoreThanIsKeptIsNeverSettled) {
+  rg_burst_thread thread{};
+  for (rg_u64 i = 1; i <= RG_HELD_LOCKS + 1; ++i) {
+    const rg_held lock = held(i);
+    rg_push_held(&thread, &lock);
+  }
+  while (thread.count > 0) {
+    rg_remove_held(&thread, 0);
+  }
+  EXPECT_FALSE(rg_is_settled(&thread)) << "the ninth is a gate that nobody sees";
+}
+
 TEST(HeldLocksTest, GatesAreTheWriteLocksBelow) {
   const auto thread = thread_with({held(1), held(2, RG_LOCK_PTHREAD_RWLOCK | RG_CALL_READ), held(3), held(4)});
   rg_u64 gates[RG_EDGE_GATES];

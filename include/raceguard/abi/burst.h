@@ -8,7 +8,7 @@
 #include "race.h"
 #include "types.h"
 
-#define RG_BURST_ABI_VERSION 1
+#define RG_BURST_ABI_VERSION 2
 
 /* ---- what a probed function does: the low bits of the attach cookie; above them the site's CFA offset ------------- */
 #define RG_CALL_KIND 0x7u      /* enum rg_lock_kind: mutex, rwlock, spin lock */
@@ -22,6 +22,12 @@
 
 /* ---- rg_burst_threads: hash by thread id; what a thread holds ----------------------------------------------------- */
 #define RG_HELD_LOCKS 8
+
+enum rg_burst_thread_flags {
+	RG_THREAD_ORDERED = 1,  /* an order of it was counted in this burst */
+	RG_THREAD_DOUBTED = 2,  /* and then it let a lock go that was not seen to be taken: it may have kept others out */
+	RG_THREAD_OVERFLOWED = 4, /* it holds, or held, more than held[] has room for */
+};
 
 struct rg_held {
 	rg_u64 address;
@@ -39,7 +45,7 @@ struct rg_burst_thread {
 	rg_u32 wanted_calls;
 	rg_u32 count;     /* of held */
 	rg_u32 emptied;   /* how often it let its last lock go, since it last let one go that was not seen to be taken */
-	rg_u32 pad;
+	rg_u32 flags;     /* enum rg_burst_thread_flags */
 	struct rg_held held[RG_HELD_LOCKS]; /* in the order in which they were taken */
 };
 
@@ -104,7 +110,13 @@ struct rg_burst_figures {
 	rg_u64 burst_hits;
 	rg_u64 unseen_unlocks; /* of locks that were not seen to be taken: before the burst, or in a way not covered */
 	rg_u64 ended_early;  /* bursts that reached their number of hits */
+	rg_u64 worked;       /* hits whose program had something to count: those while a burst was on */
+	rg_u64 timed;        /* of these, those that measured how long their program took */
+	rg_u64 timed_ns;
 };
+
+#define RG_BURST_TIMED_EACH 32       /* by chance: in turns it would meet either the locks or the unlocks */
+#define RG_BURST_TIMED_MAX_NS 50000 /* longer: the thread was interrupted meanwhile */
 
 /* ---- records ----------------------------------------------------------------------------------------------------- */
 #define RG_RECORD_BURST 5 /* continues RG_RECORD_SAMPLE */
@@ -142,7 +154,7 @@ RG_STATIC_ASSERT(sizeof(struct rg_burst_site_key) == 24, "rg_burst_site_key");
 RG_STATIC_ASSERT(sizeof(struct rg_burst_site) == 48, "rg_burst_site");
 RG_STATIC_ASSERT(sizeof(struct rg_burst_edge_key) == 40, "rg_burst_edge_key");
 RG_STATIC_ASSERT(sizeof(struct rg_burst_edge) == 16 + 8 * RG_EDGE_GATES + 4 * RG_EDGE_THREADS, "rg_burst_edge");
-RG_STATIC_ASSERT(sizeof(struct rg_burst_figures) == 64, "rg_burst_figures");
+RG_STATIC_ASSERT(sizeof(struct rg_burst_figures) == 88, "rg_burst_figures");
 RG_STATIC_ASSERT(sizeof(struct rg_record_burst) == 72 + 8 * RG_DWARF_REGISTERS + 8 * RG_FRAME_POINTER_DEPTH + RG_BURST_STACK_BYTES, "rg_record_burst");
 
 #endif

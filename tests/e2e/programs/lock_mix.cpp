@@ -2,6 +2,7 @@
 // Threads that take locks in a known way until their input ends. Says "ready" once they run.
 //   abba       two locks in both orders, one after the other: never a deadlock
 //   gate       the same, under a third lock
+//   longgate   the same, under a third lock that each holds for a second, longer than any burst
 //   ordered    two locks, always in one order
 //   readmostly a mutex under which 19 of 20 sections only read, for some time
 //   writeheavy a reader-writer lock that half of the calls take to write
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <functional>
@@ -65,6 +67,23 @@ void gated(const std::function<void()>& work) {
   }
 }
 
+// Whoever has the gate takes the two locks some million times before it lets go.
+void gated_for_long(int own, const std::function<void()>& work) {
+  using Clock = std::chrono::steady_clock;
+  while (!stop) {
+    if (turn != own) {
+      std::this_thread::yield();
+      continue;
+    }
+    pthread_mutex_lock(&gate);
+    for (const auto end = Clock::now() + std::chrono::seconds(1); Clock::now() < end && !stop;) {
+      work();
+    }
+    pthread_mutex_unlock(&gate);
+    turn = 1 - own;
+  }
+}
+
 [[gnu::noinline]] long look_up(long key) {
   pthread_mutex_lock(&table_lock);
   long sum = key;
@@ -116,6 +135,9 @@ std::vector<std::function<void()>> work_of(const std::string& mode) {
   if (mode == "gate") {
     return {[] { gated(first_a_then_b); }, [] { gated(first_b_then_a); }};
   }
+  if (mode == "longgate") {
+    return {[] { gated_for_long(0, first_a_then_b); }, [] { gated_for_long(1, first_b_then_a); }};
+  }
   if (mode == "ordered") {
     return {[] { in_turns(0, first_a_then_b); }, [] { in_turns(1, first_a_then_b); }};
   }
@@ -133,7 +155,7 @@ std::vector<std::function<void()>> work_of(const std::string& mode) {
 int main(int argc, char** argv) {
   const auto work = work_of(argc > 1 ? argv[1] : "");
   if (work.empty()) {
-    std::fputs("usage: lock_mix abba|gate|ordered|readmostly|writeheavy\n", stderr);
+    std::fputs("usage: lock_mix abba|gate|longgate|ordered|readmostly|writeheavy\n", stderr);
     return 2;
   }
   std::vector<std::thread> threads;
