@@ -63,12 +63,25 @@ bool updates(const PairSide& side, const WatchedAccess& access) {
   return side.facts.part_of_update || access.access.mode == AccessMode::kUpdate;
 }
 
+// An update of the one that another's falls into: `first` has read and not stored yet, or, in one instruction, has done
+// both while nobody only reads. Not where it has stored already: that may be how it lets a lock go (a ticket lock's
+// `serving = serving + 1`, by an atomic's plain moves), and the other one is the next holder on its way out.
+bool loses_update(const PairSide& first, const WatchedAccess& a, const PairSide& second, const WatchedAccess& b,
+                  const WatchedBytes& bytes) {
+  if (!updates(first, a) || !updates(second, b)) {
+    return false;
+  }
+  return a.access.mode == AccessMode::kRead ? writes(b.access)
+                                            : a.access.mode == AccessMode::kUpdate && !bytes.plain_read_seen;
+}
+
 // What can be told whether or not the variable is an atomic.
-std::string why_certain(const PairSide& first, const WatchedAccess& a, const PairSide& second, const WatchedAccess& b) {
+std::string why_certain(const PairSide& first, const WatchedAccess& a, const PairSide& second, const WatchedAccess& b,
+                        const WatchedBytes& bytes) {
   if (never_atomic(a) || never_atomic(b)) {
     return "the instructions are not those of an atomic";
   }
-  if (updates(first, a) && updates(second, b)) {
+  if (loses_update(first, a, second, b, bytes)) {
     return "both sides read, change and write it, and not both with a lock prefix";
   }
   return {};
@@ -134,7 +147,7 @@ PairJudgement judge_pair(const PairSide& first, const PairSide& second, const Wa
   if (both_atomic || bytes.kind == VariableKind::kAtomic || bytes.kind == VariableKind::kLock) {
     return no_race(PairOutcome::kBothAtomic);
   }
-  const std::string certain = why_certain(first, *a, second, *b);
+  const std::string certain = why_certain(first, *a, second, *b, bytes);
   PairJudgement judgement = judge_race(bytes, certain);
   judgement.certain = !certain.empty();
   return judgement;

@@ -25,7 +25,8 @@ struct WatchedBytes {
   std::uint32_t length = 0;
   symbols::VariableKind kind = symbols::VariableKind::kUnknown;
   bool atomic_access_seen =
-      false;  // some instruction touched them with a lock prefix or xchg, or in an atomic function
+      false;                     // some instruction touched them with a lock prefix or xchg, or in an atomic function
+  bool plain_read_seen = false;  // some instruction read them and did no more: as who waits for a value does
 };
 
 // The access of an instruction that a hit on the watched bytes is about.
@@ -57,6 +58,7 @@ struct PairSide {
   AccessFacts facts;
 };
 
+// `first` was held right behind its access, `second` came meanwhile.
 [[nodiscard]] PairJudgement judge_pair(const PairSide& first, const PairSide& second, const WatchedBytes& bytes);
 
 [[nodiscard]] bool is_atomic(const symbols::MemoryAccess& access, const AccessFacts& facts);

@@ -18,7 +18,7 @@ using symbols::AccessMode;
 using symbols::VariableKind;
 
 constexpr std::size_t kMostFacts = 65536;      // instructions whose facts are kept
-constexpr std::size_t kMostAddresses = 65536;  // addresses known to be atomic
+constexpr std::size_t kMostAddresses = 65536;  // addresses known to be atomic, or read
 constexpr std::size_t kMostPairs = 64;         // holds of one order whose held access was not told yet
 
 bool in_library_lock(const AccessEvent& event) {
@@ -109,7 +109,8 @@ WatchedBytes RaceJudge::bytes(const Order& order) const {
   return {.address = order.subject.address,
           .length = order.subject.length,
           .kind = order.subject.variable.kind,
-          .atomic_access_seen = atomic_addresses_.contains(order.subject.address)};
+          .atomic_access_seen = atomic_addresses_.contains(order.subject.address),
+          .plain_read_seen = read_addresses_.contains(order.subject.address)};
 }
 
 WatchedBytes RaceJudge::bytes(const Order& order, const AccessEvent& one, const AccessEvent& other) const {
@@ -135,6 +136,8 @@ void RaceJudge::remember(Order& order, const AccessEvent& event) {
     }
   } else if (access->access.mode != AccessMode::kRead) {
     order.plain_write = true;
+  } else if (!facts(event).part_of_update && read_addresses_.size() < kMostAddresses) {
+    read_addresses_.insert(order.subject.address);
   }
 }
 

@@ -126,6 +126,7 @@ class RaceJudge {
   RaceJudgeOptions options_;
   std::map<std::uint64_t, Order> orders_;
   std::set<std::uint64_t> atomic_addresses_;
+  std::set<std::uint64_t> read_addresses_;  // some access only read them
   std::map<Key, Entry> findings_;
   std::map<std::uint64_t, AccessFacts> facts_;  // by ip
   RaceJudgeCounters counters_;

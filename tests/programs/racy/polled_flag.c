@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // oracle: racy
 // variable: ready
-// pairs: 1-4 2-3
+// pairs: 1-4 2-3 2-4
 // builds: O0-g O2-g O2-nopie O2-clang
 // rate: 5000 a second a thread
 // Two threads take turns by a plain flag. It alternates as meant on this CPU, and the compiler owes nobody that.

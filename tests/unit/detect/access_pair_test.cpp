@@ -83,10 +83,25 @@ TEST(AccessPair, WithoutATypeAPlainStoreAndLoadAreNotProven) {
   EXPECT_NE(judgement.caveat, "");
 }
 
-TEST(AccessPair, WithoutATypeTwoPlainUpdatesAreProven) {
-  EXPECT_EQ(
-      judge(kWrite, kRead, bytes(VariableKind::kUnknown), {.part_of_update = true}, {.part_of_update = true}).verdict,
-      Verdict::kProven);
+TEST(AccessPair, WithoutATypeAStoreInTheMiddleOfAnUpdateIsProven) {
+  const AccessFacts update{.part_of_update = true};
+  const auto unknown = bytes(VariableKind::kUnknown);
+  EXPECT_EQ(judge(kRead, kWrite, unknown, update, update).verdict, Verdict::kProven);
+  EXPECT_EQ(judge(kWrite, kRead, unknown, update, update).verdict, Verdict::kInfo)
+      << "a ticket lock's holder lets it go by such a store, and the next one has it and reads, to let it go too";
+  EXPECT_EQ(judge(kWrite, kWrite, unknown, update, update).verdict, Verdict::kInfo) << "or has let it go already";
+  EXPECT_EQ(judge(kRead, kWrite, unknown, update, {}).verdict, Verdict::kInfo);
+}
+
+TEST(AccessPair, WithoutATypeTwoUpdatesInOneInstructionEachAreProvenUnlessSomebodyWaitsForTheValue) {
+  const AccessSample update{.ip = 0x3030, .mode = AccessMode::kUpdate, .tid = 13};
+  auto watched = bytes(VariableKind::kUnknown);
+  EXPECT_EQ(judge(update, with(update, [](auto& s) { s.tid = 14; }), watched).verdict, Verdict::kProven);
+  watched.plain_read_seen = true;
+  EXPECT_EQ(judge(update, with(update, [](auto& s) { s.tid = 14; }), watched).verdict, Verdict::kInfo);
+}
+
+TEST(AccessPair, WithoutATypeOneThatCountsBesideAReaderIsNotProven) {
   EXPECT_EQ(judge(kWrite, kRead, bytes(VariableKind::kUnknown), {.part_of_update = true}).verdict, Verdict::kInfo)
       << "one writer that counts and a reader may be relaxed atomics";
 }
@@ -108,7 +123,9 @@ TEST(AccessPair, AnUpdateWithoutALockPrefixBesideAnAtomicOneIsProven) {
   const AccessSample update{.ip = 0x3030, .mode = AccessMode::kUpdate, .tid = 13};
   const auto atomic = with(update, [](auto& s) { s.atomic = true; });
   EXPECT_EQ(judge(update, atomic, watched).verdict, Verdict::kProven);
-  EXPECT_EQ(judge(kWrite, atomic, watched, {.part_of_update = true}).verdict, Verdict::kProven);
+  EXPECT_EQ(judge(kRead, atomic, watched, {.part_of_update = true}).verdict, Verdict::kProven);
+  EXPECT_EQ(judge(kWrite, atomic, watched, {.part_of_update = true}).verdict, Verdict::kInfo)
+      << "may be how a lock is let go, and the other one takes it";
   EXPECT_EQ(judge(kWrite, atomic, watched).verdict, Verdict::kInfo) << "may be an atomic store";
   EXPECT_EQ(judge(atomic, atomic, watched).outcome, PairOutcome::kBothAtomic);
 }
