@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What the guard may cost: a function that is called all the time is left alone, the others stay probed. States and
-counts only; how fast it goes is tests/bench/budget's."""
+counts only; how fast it goes is for tests/bench/hot_function."""
 import json
 import re
 import subprocess
