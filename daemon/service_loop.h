@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon's one loop thread: a timer, the ring, the control socket, signals, systemd's watchdog (sd-event).
 // The other threads are the HTTP server's (daemon/export), which reads snapshots, the one that takes probes away
-// (daemon/kernel/detacher.h), and the search for data races (daemon/race_thread.h).
+// (daemon/kernel/detacher.h), the search for data races (daemon/race_thread.h), lock bursts (daemon/burst_thread.h) and
+// interceptions (daemon/interception_thread.h).
 #pragma once
 
 #include <cstdint>
