@@ -16,11 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-template <typename Enum, std::size_t N>
-std::string_view name_of(const std::array<std::string_view, N>& names, Enum value) {
-  return names.at(static_cast<std::size_t>(value));
-}
-
 // Of less than a second under watch nothing can be said per minute.
 json proofs_json(const ProofCount& count) {
   const double watched = to_seconds(count.watched_ns);

@@ -2,7 +2,10 @@
 // The parts that several documents share: times, durations, histograms, stacks.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -13,6 +16,12 @@ namespace raceguard::exporting {
 
 struct Snapshot;
 struct SwitchView;
+
+// Of a table of names in the order of the enumeration.
+template <typename Enum, std::size_t N>
+[[nodiscard]] std::string_view name_of(const std::array<std::string_view, N>& names, Enum value) {
+  return names.at(static_cast<std::size_t>(value));
+}
 
 [[nodiscard]] double to_seconds(std::int64_t ns);
 [[nodiscard]] nlohmann::json time_or_null(std::int64_t realtime_ns);  // 0 is null

@@ -18,11 +18,6 @@ namespace {
 
 using nlohmann::json;
 
-template <typename Enum, std::size_t N>
-std::string_view name_of(const std::array<std::string_view, N>& names, Enum value) {
-  return names.at(static_cast<std::size_t>(value));
-}
-
 constexpr std::array<std::string_view, 3> kEvidence = {"overlap", "broken_lock", "value_change"};
 constexpr std::array<std::string_view, 7> kKinds = {"plain",        "volatile", "atomic", "lock",
                                                     "thread_local", "constant", "unknown"};

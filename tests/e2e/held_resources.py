@@ -29,12 +29,22 @@ def bpftool(*arguments):
     return json.loads(done.stdout)
 
 
-def map_entries(pid):
-    """Entries by the name of the map, of those maps that grow."""
+def ids_of(pid, kind):
+    """Of the BPF maps ("map") or programs ("prog") that a process has descriptors of."""
     ids = set()
     for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-        ids.update(re.findall(r"^map_id:\s*(\d+)", info.read_text(), re.M))
-    maps = [bpftool("map", "show", "id", each) for each in sorted(ids, key=int)]
+        ids.update(int(number) for number in re.findall(rf"^{kind}_id:\s*(\d+)", info.read_text(), re.M))
+    return ids
+
+
+def all_programs():
+    """Ids of the BPF programs of this machine."""
+    return {each["id"] for each in bpftool("prog", "show")}
+
+
+def map_entries(pid):
+    """Entries by the name of the map, of those maps that grow."""
+    maps = [bpftool("map", "show", "id", each) for each in sorted(ids_of(pid, "map"))]
     return {each["name"]: len(bpftool("map", "dump", "id", each["id"])) for each in maps if not FIXED.search(each["type"])}
 
 

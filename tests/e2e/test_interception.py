@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon keeps functions apart: for a race that it proved itself, and while a switch is open."""
 import json
-import pathlib
 import re
 import signal
 import socket
@@ -11,6 +10,7 @@ import unittest
 import urllib.request
 
 from harness import BIN, EndToEnd, copy_program
+from held_resources import all_programs, ids_of
 
 
 def free_port():
@@ -227,24 +227,12 @@ policies:
         daemon.force("careful", "open")
         self.await_running(daemon)
         self.await_kept_apart(tills, usual, daemon)
-        programs = self.programs_of(daemon.pid)
+        programs = ids_of(daemon.pid, "prog")
         self.assertGreater(len(programs), 2)
         daemon.send(signal.SIGKILL)
         daemon.wait()
-        self.await_that("its programs are gone", lambda: not programs & self.all_programs())
+        self.await_that("its programs are gone", lambda: not programs & all_programs())
         self.await_losing(tills)
-
-    @staticmethod
-    def programs_of(pid):
-        found = set()
-        for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-            found |= {int(number) for number in re.findall(r"^prog_id:\s*(\d+)", info.read_text(), re.MULTILINE)}
-        return found
-
-    @staticmethod
-    def all_programs():
-        shown = subprocess.run(["/usr/sbin/bpftool", "-j", "prog", "show"], capture_output=True, text=True, check=True)
-        return {each["id"] for each in json.loads(shown.stdout)}
 
 
 if __name__ == "__main__":

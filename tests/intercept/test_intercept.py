@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Races that are closed while the program runs: counted before, during and after in one process."""
-import json
-import pathlib
-import re
 import subprocess
+import sys
 import unittest
 
-from intercepting import BIN, Crashed, Interception, Worker, await_that, function
+from intercepting import BIN, SOURCE, Crashed, Interception, Worker, await_that, function
+
+sys.path.insert(0, str(SOURCE / "tests/e2e"))
+from held_resources import all_programs, ids_of  # noqa: E402
 
 
 class Intercept(unittest.TestCase):
@@ -171,34 +172,22 @@ class Ends(unittest.TestCase):
         self.works()
 
     def test_killed_tool_leaves_nothing(self):
-        programs = self.own_programs()
+        programs = ids_of(self.interception.process.pid, "prog")
         self.assertGreaterEqual(len(programs), 2)
         self.interception.kill()
         self.leaves_nothing(programs)
 
     def test_ended_tool_leaves_nothing(self):
-        programs = self.own_programs()
-        self.assertLessEqual(programs, self.all_programs())
+        programs = ids_of(self.interception.process.pid, "prog")
+        self.assertLessEqual(programs, all_programs())
         self.works()
         self.interception.end()
         self.leaves_nothing(programs)
 
     def leaves_nothing(self, programs):
-        await_that("the programs are gone", lambda: not programs & self.all_programs())
+        await_that("the programs are gone", lambda: not programs & all_programs())
         self.worker.ask("throw")
         self.works()
-
-    def own_programs(self):
-        """Ids of the BPF programs that the tool has descriptors of."""
-        found = set()
-        for info in pathlib.Path(f"/proc/{self.interception.process.pid}/fdinfo").iterdir():
-            found |= {int(number) for number in re.findall(r"^prog_id:\s*(\d+)", info.read_text(), re.MULTILINE)}
-        return found
-
-    @staticmethod
-    def all_programs():
-        shown = subprocess.run(["/usr/sbin/bpftool", "-j", "prog", "show"], capture_output=True, text=True, check=True)
-        return {each["id"] for each in json.loads(shown.stdout)}
 
 
 class Budget(unittest.TestCase):
