@@ -133,14 +133,15 @@ class Budget(EndToEnd):
         return (after["returns"] - before["returns"]) / (after["calls"] - before["calls"])
 
     def budget_just_too_small(self, daemon, path, figures):
-        """What the function's probe took with all returns seen, and what became of it when a tenth less was allowed."""
+        """What the function's probe took with all returns seen, and what became of it when a seventh less was allowed.
+        All of it within the 20 s after which returns are hidden now and then to check the model."""
         daemon.policy_file.write_text(policy_for_warm(path, "100%"))
         daemon.ctl("reload")
         begun, calls = time.monotonic(), figures()["calls"] if figures() else 0
-        full = self.await_that("it was called often, for ten seconds", lambda: (
-            time.monotonic() > begun + 11 and (found := figures()) and found["calls"] > calls + 5000 and found), 40, daemon)
+        full = self.await_that("it was called often, for some seconds", lambda: (
+            time.monotonic() > begun + 5 and (found := figures()) and found["calls"] > calls + 5000 and found), 40, daemon)
         self.assertEqual(full["return_share"], 1)
-        daemon.policy_file.write_text(policy_for_warm(path, f"{90 * full['probe_cost']['share']:.4f}%"))
+        daemon.policy_file.write_text(policy_for_warm(path, f"{85 * full['probe_cost']['share']:.4f}%"))
         daemon.ctl("reload")
         return full, self.await_that("its returns are sampled, or it is exempt", lambda: self.exemptions(daemon).get(
             "warm", {}).get("state"), 60, daemon)
