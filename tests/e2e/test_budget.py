@@ -133,8 +133,8 @@ class Budget(EndToEnd):
         return (after["returns"] - before["returns"]) / (after["calls"] - before["calls"])
 
     def budget_just_too_small(self, daemon, path, figures):
-        """What the function's probe took with all returns seen, and what became of it when a seventh less was allowed.
-        All of it within the 20 s after which returns are hidden now and then to check the model."""
+        """What the function's probe took with all returns seen, and what became of it when a seventh less was allowed:
+        None if its share fell by itself. All of it within the 20 s after which returns are hidden to check the model."""
         daemon.policy_file.write_text(policy_for_warm(path, "100%"))
         daemon.ctl("reload")
         begun, calls = time.monotonic(), figures()["calls"] if figures() else 0
@@ -143,8 +143,11 @@ class Budget(EndToEnd):
         self.assertEqual(full["return_share"], 1)
         daemon.policy_file.write_text(policy_for_warm(path, f"{85 * full['probe_cost']['share']:.4f}%"))
         daemon.ctl("reload")
-        return full, self.await_that("its returns are sampled, or it is exempt", lambda: self.exemptions(daemon).get(
-            "warm", {}).get("state"), 60, daemon)
+        state, until = None, time.monotonic() + 13
+        while not state and time.monotonic() < until:
+            state = self.exemptions(daemon).get("warm", {}).get("state")
+            time.sleep(0.05)
+        return full, state
 
     def test_fewer_returns_are_seen_where_that_does(self):
         _, path = self.start_target()
@@ -152,10 +155,11 @@ class Budget(EndToEnd):
         if not has_sessions():
             self.skipTest("this kernel has no uprobe sessions")
         figures = lambda: next((each for each in daemon.ctl("functions")["functions"] if each["name"] == "warm"), None)
-        for _ in range(4):  # a machine that becomes a quarter dearer in between leaves no room for samples either
+        for _ in range(7):  # on a busy machine a call's cost moves by more than there is room between the two bounds
             full, state = self.budget_just_too_small(daemon, path, figures)
             if state == "sampled":
                 break
+        self.assertEqual(state, "sampled")
         sampled = figures()
         self.assertEqual([each["step"] for each in self.steps(daemon, "warm")][-1], "sample")
         self.assertIn(sampled["return_share"], (1 / 4, 1 / 32))
