@@ -5,7 +5,7 @@ import html
 import math
 import statistics
 
-WIDTH, LEFT, RIGHT, TOP = 860, 210, 830, 66
+WIDTH, LEFT, RIGHT, TOP = 900, 260, 870, 66
 ROW, GAP = 17, 26
 LOWEST, HIGHEST = 3e-4, 1.5
 GRID = (0.001, 0.01, 0.1, 0.5, 1)
