@@ -2,7 +2,7 @@
 #include "daemon/budget_desk.h"
 
 #include <algorithm>
-#include <cmath>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -53,12 +53,6 @@ exporting::ExemptionView::State limit_of(const GroupBudget::Function& function) 
 std::int64_t to_ns(double ns) { return static_cast<std::int64_t>(ns); }
 
 }  // namespace
-
-BudgetDesk::Spent& BudgetDesk::Spent::operator+=(const Spent& other) {
-  cost_ns += other.cost_ns;
-  cpu_ns += other.cpu_ns;
-  return *this;
-}
 
 // The search for races calibrates watchpoints itself, where a policy has one.
 BudgetSources BudgetSources::of_this_machine(bool sessions) {
@@ -131,16 +125,12 @@ void BudgetDesk::follow(const plan::ProbePlan& plan) {
   }
   accounts_ = std::move(accounts);
 
-  std::map<std::string, std::map<targets::ProcessId, std::int64_t>> processes;
+  std::map<std::string, std::set<targets::ProcessId>> processes;
   for (const plan::TargetEntry& target : plan.targets) {
-    if (const auto group = groups_.find(guards_.at(target.guard_index)); group != groups_.end()) {
-      const auto known = group->second.cpu_ns.find(target.id);
-      processes[group->first][target.id] =
-          known != group->second.cpu_ns.end() ? known->second : sources_.cpu_ns(target.id.pid);
-    }
+    processes[guards_.at(target.guard_index)].insert(target.id);
   }
   for (auto& [name, group] : groups_) {
-    group.cpu_ns = std::move(processes[name]);
+    group.cpu.follow(processes[name], sources_.cpu_ns);
   }
 }
 
@@ -211,18 +201,9 @@ bool BudgetDesk::is_due(const Group& group, std::int64_t now_ns) const {
   return elapsed_ns >= kSamplePeriodNs || static_cast<double>(group.pending_ns) > surely_allowed_ns;
 }
 
-std::int64_t BudgetDesk::read_cpu(Group& group) const {
-  std::int64_t used_ns = 0;
-  for (auto& [id, last_ns] : group.cpu_ns) {
-    const std::int64_t now_ns = sources_.cpu_ns(id.pid);
-    used_ns += std::max<std::int64_t>(now_ns - last_ns, 0);
-    last_ns = std::max(now_ns, last_ns);
-  }
-  return used_ns;
-}
-
 breaker::GroupSpending BudgetDesk::close_sample(const std::string& name, Group& group, std::int64_t now_ns) {
-  breaker::GroupSpending spending{.elapsed_ns = now_ns - group.read_ns, .cpu_ns = read_cpu(group)};
+  breaker::GroupSpending spending{.elapsed_ns = now_ns - group.read_ns,
+                                  .cpu_ns = group.cpu.take_used_ns(sources_.cpu_ns)};
   group.recent.add(now_ns, {.cost_ns = group.pending_ns, .cpu_ns = spending.cpu_ns});
   group.totals.cpu_ns += spending.cpu_ns;
   group.read_ns = now_ns;
@@ -330,11 +311,9 @@ void BudgetDesk::add_costs(std::vector<detect::FunctionFigures>& figures) const 
   for (detect::FunctionFigures& each : figures) {
     if (const auto found = accounts_.find(each.function_id); found != accounts_.end()) {
       const Account& account = found->second;
-      const Spent recent = account.recent.sum(now_ns);
       each.foreign = account.last.foreign;
       each.cost_ns = account.cost_ns;
-      each.cost_share =
-          recent.cpu_ns > 0 ? static_cast<double>(recent.cost_ns) / static_cast<double>(recent.cpu_ns) : 0;
+      each.cost_share = account.recent.sum(now_ns).share();
       each.return_share = 1.0 / static_cast<double>(std::uint64_t{1} << account.probe.return_shift);
       each.added_ns = to_ns(entry_ns(account) + each.return_share * return_ns(account));
     }
@@ -351,13 +330,11 @@ exporting::BudgetView BudgetDesk::view() const {
                              .fuse_steps = fuse_steps_,
                              .handling_ns = fuse.mean_ns()};
   for (const auto& [name, group] : groups_) {
-    const Spent recent = group.recent.sum(now_ns);
     view.guards.push_back(group.totals);
     if (group.check) {
       view.guards.back().model = group.check->result();
     }
-    view.guards.back().share =
-        recent.cpu_ns > 0 ? static_cast<double>(recent.cost_ns) / static_cast<double>(recent.cpu_ns) : 0;
+    view.guards.back().share = group.recent.sum(now_ns).share();
   }
   for (const Limited& each : limited_) {
     const auto& function = function_of(each);

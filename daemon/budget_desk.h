@@ -2,10 +2,7 @@
 // Charges the probes of functions to their targets, asks the governor, and says which functions are to be left out.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -24,6 +21,7 @@
 #include "daemon/plan/return_shares.h"
 #include "daemon/policy/policy.h"
 #include "daemon/program_times.h"
+#include "daemon/target_cpu.h"
 #include "raceguard/clock.h"
 
 namespace raceguard::app {
@@ -31,8 +29,8 @@ namespace raceguard::app {
 // What the desk asks of the machine.
 struct BudgetSources {
   HitCosts::Calibrate calibrate;
-  std::function<std::int64_t(pid_t)> cpu_ns;  // CPU time that a process used so far; 0: it is gone
-  bool sessions = false;                      // of Attachment::uses_uprobe_session()
+  TargetCpu::Read cpu_ns;
+  bool sessions = false;  // of Attachment::uses_uprobe_session()
   [[nodiscard]] static BudgetSources of_this_machine(bool sessions);
 };
 
@@ -65,11 +63,6 @@ class BudgetDesk {
   [[nodiscard]] bool fuse_open() const { return governor_.fuse().state() == breaker::HandlingFuse::State::kOpen; }
 
  private:
-  struct Spent {
-    std::int64_t cost_ns = 0;
-    std::int64_t cpu_ns = 0;
-    Spent& operator+=(const Spent& other);
-  };
   struct Account {  // of one slot of the kernel's
     plan::FunctionProbe probe;
     std::string key;
@@ -80,9 +73,9 @@ class BudgetDesk {
     detect::Recent<Spent> recent;
   };
   struct Group {
-    std::map<targets::ProcessId, std::int64_t> cpu_ns;  // of each target when it was read last
-    std::int64_t read_ns = 0;                           // when that was
-    std::int64_t pending_ns = 0;                        // cost since
+    TargetCpu cpu;
+    std::int64_t read_ns = 0;     // when it was read last
+    std::int64_t pending_ns = 0;  // cost since
     detect::Recent<Spent> recent;
     exporting::GuardBudgetView totals;
     std::optional<breaker::ModelCheck> check;
@@ -105,7 +98,6 @@ class BudgetDesk {
   void charge(Account& account, const rg_function_counters& now, breaker::Handling& handling);
   [[nodiscard]] bool is_due(const Group& group, std::int64_t now_ns) const;
   [[nodiscard]] breaker::GroupSpending close_sample(const std::string& name, Group& group, std::int64_t now_ns);
-  [[nodiscard]] std::int64_t read_cpu(Group& group) const;
   // budget_desk_model.cpp
   void check_models(const breaker::Instant& now, std::vector<breaker::BudgetStep>& steps);
   [[nodiscard]] breaker::ModelFigures model_figures(const std::string& name, const Group& group) const;

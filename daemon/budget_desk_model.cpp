@@ -9,15 +9,13 @@ namespace raceguard::app {
 
 // Of the functions whose returns can be hidden at no cost: those with a session.
 breaker::ModelFigures BudgetDesk::model_figures(const std::string& name, const Group& group) const {
-  breaker::ModelFigures figures{.return_ns = costs_.return_ns() + program_ns(), .epoch = epoch_};
+  breaker::ModelFigures figures{
+      .cpu_ns = group.cpu.total_ns(sources_.cpu_ns), .return_ns = costs_.return_ns() + program_ns(), .epoch = epoch_};
   for (const auto& [id, account] : accounts_) {
     if (account.probe.guard == name && has_session(account)) {
       figures.calls += account.last.calls;
       figures.returns += account.last.returns;
     }
-  }
-  for (const auto& [id, last_ns] : group.cpu_ns) {
-    figures.cpu_ns += sources_.cpu_ns(id.pid);
   }
   return figures;
 }

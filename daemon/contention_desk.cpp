@@ -2,6 +2,7 @@
 #include "daemon/contention_desk.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "daemon/detect/counters.h"
@@ -19,13 +20,7 @@ double program_ns(const rg_program_runs& now, const rg_program_runs& last) {
 
 }  // namespace
 
-ContentionDesk::Spent& ContentionDesk::Spent::operator+=(const Spent& other) {
-  cost_ns += other.cost_ns;
-  cpu_ns += other.cpu_ns;
-  return *this;
-}
-
-ContentionDesk::ContentionDesk(const policy::Policy& policy, const Clock& clock, CpuTime cpu_ns)
+ContentionDesk::ContentionDesk(const policy::Policy& policy, const Clock& clock, TargetCpu::Read cpu_ns)
     : clock_(clock), cpu_ns_(std::move(cpu_ns)), ticked_ns_(clock.monotonic_ns()) {
   reload(policy);
 }
@@ -60,12 +55,11 @@ void ContentionDesk::follow(const plan::ProbePlan& plan) {
     }
   }
   for (auto& [name, account] : accounts_) {
-    std::map<targets::ProcessId, std::int64_t> cpu_ns;
+    std::set<targets::ProcessId> processes;
     for (const plan::TargetEntry& entry : entries[name]) {
-      const auto known = account.cpu_ns.find(entry.id);
-      cpu_ns[entry.id] = known != account.cpu_ns.end() ? known->second : cpu_ns_(entry.id.pid);
+      processes.insert(entry.id);
     }
-    account.cpu_ns = std::move(cpu_ns);
+    account.cpu.follow(processes, cpu_ns_);
     if (account.targets != entries[name]) {
       account.targets = std::move(entries[name]);
       account.told_resting = false;  // the plan's own entries are in force
@@ -83,16 +77,6 @@ std::int64_t ContentionDesk::charge(Account& account, const rg_contention_counte
                                    program_ns(now.waits, last.waits));
 }
 
-std::int64_t ContentionDesk::read_cpu(Account& account) const {
-  std::int64_t used_ns = 0;
-  for (auto& [id, last_ns] : account.cpu_ns) {
-    const std::int64_t now_ns = cpu_ns_(id.pid);
-    used_ns += std::max<std::int64_t>(now_ns - last_ns, 0);
-    last_ns = std::max(now_ns, last_ns);
-  }
-  return used_ns;
-}
-
 bool ContentionDesk::is_due() const { return clock_.monotonic_ns() - ticked_ns_ >= kSamplePeriodNs; }
 
 std::vector<breaker::BudgetStep> ContentionDesk::tick(std::span<const rg_contention_counters> counted, double hook_ns) {
@@ -106,7 +90,7 @@ std::vector<breaker::BudgetStep> ContentionDesk::tick(std::span<const rg_content
       continue;
     }
     Account& account = found->second;
-    const Spent spent{.cost_ns = charge(account, counted[i], i, hook_ns), .cpu_ns = read_cpu(account)};
+    const Spent spent{.cost_ns = charge(account, counted[i], i, hook_ns), .cpu_ns = account.cpu.take_used_ns(cpu_ns_)};
     account.recent.add(now.monotonic_ns, spent);
     account.totals.cost_ns += spent.cost_ns;
     account.totals.cpu_ns += spent.cpu_ns;
@@ -144,10 +128,8 @@ bool ContentionDesk::all_rest() const {
 std::vector<exporting::ContentionBudgetView> ContentionDesk::view() const {
   std::vector<exporting::ContentionBudgetView> views;
   for (const auto& [name, account] : accounts_) {
-    const Spent recent = account.recent.sum(clock_.monotonic_ns());
     views.push_back(account.totals);
-    views.back().share =
-        recent.cpu_ns > 0 ? static_cast<double>(recent.cost_ns) / static_cast<double>(recent.cpu_ns) : 0;
+    views.back().share = account.recent.sum(clock_.monotonic_ns()).share();
     views.back().watched_share = account.duty.watched_share();
     views.back().resting = account.duty.resting();
   }

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -16,6 +15,7 @@
 #include "daemon/export/budget_view.h"
 #include "daemon/plan/probe_plan.h"
 #include "daemon/policy/policy.h"
+#include "daemon/target_cpu.h"
 #include "raceguard/abi/bpf.h"
 #include "raceguard/clock.h"
 
@@ -23,10 +23,8 @@ namespace raceguard::app {
 
 class ContentionDesk {
  public:
-  using CpuTime = std::function<std::int64_t(pid_t)>;  // of a process so far; 0: it is gone
-
   // `clock` must outlive the desk.
-  ContentionDesk(const policy::Policy& policy, const Clock& clock, CpuTime cpu_ns);
+  ContentionDesk(const policy::Policy& policy, const Clock& clock, TargetCpu::Read cpu_ns);
 
   // A guard whose budget is another one is watched all the time again.
   void reload(const policy::Policy& policy);
@@ -47,25 +45,19 @@ class ContentionDesk {
   [[nodiscard]] std::vector<exporting::ContentionBudgetView> view() const;
 
  private:
-  struct Spent {
-    std::int64_t cost_ns = 0;
-    std::int64_t cpu_ns = 0;
-    Spent& operator+=(const Spent& other);
-  };
   struct Account {
     breaker::ContentionDuty duty;
     std::vector<plan::TargetEntry> targets;
-    std::map<targets::ProcessId, std::int64_t> cpu_ns;  // of each target when it was read last
-    bool told_resting = false;                          // take_changes() has said so
+    TargetCpu cpu;
+    bool told_resting = false;  // take_changes() has said so
     detect::Recent<Spent> recent;
     exporting::ContentionBudgetView totals;
   };
   [[nodiscard]] std::int64_t charge(Account& account, const rg_contention_counters& now, std::size_t guard_index,
                                     double hook_ns);
-  [[nodiscard]] std::int64_t read_cpu(Account& account) const;
 
   const Clock& clock_;
-  CpuTime cpu_ns_;
+  TargetCpu::Read cpu_ns_;
   std::vector<std::string> guards_;          // by guard index
   std::map<std::string, Account> accounts_;  // of guards that watch contention
   std::vector<rg_contention_counters> last_;
