@@ -44,8 +44,16 @@ def all_programs():
 
 def map_entries(pid):
     """Entries by the name of the map, of those maps that grow."""
-    maps = [bpftool("map", "show", "id", each) for each in sorted(ids_of(pid, "map"))]
-    return {each["name"]: len(bpftool("map", "dump", "id", each["id"])) for each in maps if not FIXED.search(each["type"])}
+    entries = {}
+    for number in sorted(ids_of(pid, "map")):
+        try:
+            shown = bpftool("map", "show", "id", number)
+            if not FIXED.search(shown["type"]):
+                entries[shown["name"]] = len(bpftool("map", "dump", "id", number))
+        except subprocess.CalledProcessError:
+            if number in ids_of(pid, "map"):
+                raise  # else it went with the search or the burst that it belonged to
+    return entries
 
 
 def held(pid):
