@@ -70,10 +70,9 @@ std::string cost_text(const kernel::Calibration& calibration, const Style& style
   for (const Error& failure : calibration.failures) {
     table.note(style.paint("not measured: " + printable(failure.to_string()), Tone::kDim));
   }
-  return table.render() + fmt::format(
-                              "While a watchpoint on data is armed, string instructions (memcpy, read, write) "
-                              "are {:.1f} times slower.\n",
-                              calibration.string_slowdown);
+  const auto slowdown = calibration.string_slowdown;
+  return table.render() + "While a watchpoint on data is armed, string instructions (memcpy, read, write) are " +
+         (slowdown ? fmt::format("{:.1f} times slower.\n", *slowdown) : "slower by a factor that is not known.\n");
 }
 
 }  // namespace
@@ -92,7 +91,8 @@ int run_features(const Invocation& invocation) {
     document["hit_costs"] = nlohmann::json::array();
     std::transform(calibration.costs.begin(), calibration.costs.end(), std::back_inserter(document["hit_costs"]),
                    cost_json);
-    document["string_slowdown"] = calibration.string_slowdown;
+    document["string_slowdown"] =
+        calibration.string_slowdown ? nlohmann::json(*calibration.string_slowdown) : nlohmann::json(nullptr);
     text += "\n" + cost_text(calibration, invocation.style);
   } else {
     text += "Tried without root: a \"no\" may be a missing right and not a missing feature. Run it again with sudo.\n";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace raceguard::detect {
 
@@ -27,9 +28,9 @@ struct RaceCost {
   std::int64_t charged_ns = 0;       // hits and samples at their cost, and holds
   std::int64_t target_cpu_ns = 0;    // CPU time of the target meanwhile
   std::int64_t elapsed_ns = 0;
-  std::int64_t armed_ns = 0;   // in which watchpoints on data were armed
-  double string_slowdown = 1;  // of the CPUs meanwhile, calibrated
-  double budget = 0;           // allowed share of one CPU
+  std::int64_t armed_ns = 0;              // in which watchpoints on data were armed
+  std::optional<double> string_slowdown;  // of the CPUs meanwhile, calibrated; empty: not known
+  double budget = 0;                      // allowed share of one CPU
 };
 
 }  // namespace raceguard::detect

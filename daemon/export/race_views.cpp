@@ -82,7 +82,7 @@ json cost_json(const detect::RaceCost& cost) {
           {"hold_seconds", to_seconds(cost.hold_ns)},
           {"longest_hold_seconds", to_seconds(cost.longest_hold_ns)},
           {"armed_seconds", to_seconds(cost.armed_ns)},
-          {"string_slowdown", cost.string_slowdown},
+          {"string_slowdown", cost.string_slowdown ? json(*cost.string_slowdown) : json(nullptr)},
           {"charged_seconds", to_seconds(cost.charged_ns)},
           {"elapsed_seconds", to_seconds(cost.elapsed_ns)},
           {"target_cpu_seconds", to_seconds(cost.target_cpu_ns)},

@@ -22,14 +22,14 @@ struct HitCost {
 struct WatchpointCost {
   double hit_ns = 7'000;
   // How many times slower string instructions (rep movsb: memcpy, read, write) are on a CPU that has a watchpoint on
-  // data armed, whatever its address; 1: not at all, or not measured.
-  double string_slowdown = 1;
+  // data armed, whatever its address; 1: not at all. Empty: not known, no register was free.
+  std::optional<double> string_slowdown;
 };
 
 struct Calibration {
   std::vector<HitCost> costs;
-  std::vector<Error> failures;  // what could not be measured, and why
-  double string_slowdown = 1;   // see WatchpointCost
+  std::vector<Error> failures;            // what could not be measured, and why
+  std::optional<double> string_slowdown;  // see WatchpointCost
   bool uprobe_multi = false;
   std::int64_t took_ns = 0;
 

@@ -15,8 +15,8 @@ constexpr double kFirstWindowNs = 500 * kNsPerMs;  // most races of a process sh
 
 }  // namespace
 
-ArmedTime::ArmedTime(double string_slowdown, double budget)
-    : share_(string_slowdown < kBearableSlowdown ? 1.0 : std::min(1.0, kTimesBudget * budget)),
+ArmedTime::ArmedTime(std::optional<double> string_slowdown, double budget)
+    : share_(string_slowdown && *string_slowdown < kBearableSlowdown ? 1.0 : std::min(1.0, kTimesBudget * budget)),
       saved_ns_(kFirstWindowNs) {}
 
 bool ArmedTime::step(std::int64_t now_ns) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace raceguard::plan {
 
@@ -14,9 +15,9 @@ class ArmedTime {
   // From this slowdown of string instructions on, time is limited.
   static constexpr double kBearableSlowdown = 1.5;
 
-  // `budget`: the share of a CPU that the search may take; times kTimesBudget it is the most that a process could lose
-  // which does nothing but copy.
-  ArmedTime(double string_slowdown, double budget);
+  // Where the slowdown is not known, time is limited as well. `budget`: the share of a CPU that the search may take;
+  // times kTimesBudget it is the most that a process could lose which does nothing but copy.
+  ArmedTime(std::optional<double> string_slowdown, double budget);
 
   [[nodiscard]] bool is_limited() const { return share_ < 1; }
   [[nodiscard]] double share() const { return share_; }  // in the long run

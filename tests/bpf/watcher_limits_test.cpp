@@ -8,9 +8,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
+#include "daemon/kernel/calibrate.h"
 #include "daemon/kernel/watch_events.h"
+#include "daemon/plan/armed_time.h"
 #include "raceguard/unique_fd.h"
 #include "tests/bpf/watched.h"
 
@@ -157,9 +161,9 @@ TEST_F(Watched, OrdersThatCannotBeAreRefused) {
   EXPECT_EQ(armed.error().code(), ErrorCode::kTargetGone);
 }
 
-// A register of the first CPU, as a debugger would take it.
-UniqueFd take_register() {
-  static std::uint64_t watched = 0;
+alignas(8) std::uint64_t watched = 0;
+
+UniqueFd open_watchpoint(bool armed, pid_t pid, int cpu) {
   perf_event_attr attributes{};
   attributes.type = PERF_TYPE_BREAKPOINT;
   attributes.size = sizeof(attributes);
@@ -167,9 +171,12 @@ UniqueFd take_register() {
   attributes.bp_addr = reinterpret_cast<std::uintptr_t>(&watched);
   attributes.bp_len = HW_BREAKPOINT_LEN_8;
   attributes.exclude_kernel = 1;
-  attributes.disabled = 1;
-  return UniqueFd(static_cast<int>(::syscall(SYS_perf_event_open, &attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC)));
+  attributes.disabled = armed ? 0 : 1;
+  return UniqueFd(static_cast<int>(::syscall(SYS_perf_event_open, &attributes, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC)));
 }
+
+// A register of the first CPU, as a debugger would take it.
+UniqueFd take_register() { return open_watchpoint(false, -1, 0); }
 
 void wait_for_all_registers() {
   ASSERT_TRUE(eventually([] {
@@ -196,6 +203,28 @@ TEST(WatchedRegisters, ThatOthersHaveAreToldAndTheRestIsUsed) {
   EXPECT_THAT(none.error().remedy(), testing::HasSubstr("gdb"));
   taken.clear();
   EXPECT_EQ(kernel::Watcher::open({})->shortfall(), "");
+}
+
+TEST(WatchedRegisters, TheirPriceIsTheSameWhileAnotherHasOneArmed) {
+  wait_for_all_registers();
+  const auto alone = kernel::calibrate().watchpoint().string_slowdown;
+  const UniqueFd armed = open_watchpoint(true, 0, -1);
+  ASSERT_TRUE(armed) << std::strerror(errno);
+  const auto beside = kernel::calibrate().watchpoint().string_slowdown;
+  ASSERT_TRUE(alone && beside);
+  EXPECT_EQ(*alone > plan::ArmedTime::kBearableSlowdown, *beside > plan::ArmedTime::kBearableSlowdown)
+      << *alone << " times slower, then " << *beside;
+}
+
+TEST(WatchedRegisters, TheirPriceIsNotKnownWhereNoneIsFree) {
+  wait_for_all_registers();
+  std::vector<UniqueFd> taken;
+  for (unsigned i = 0; i < RG_WATCH_SLOTS; ++i) {
+    taken.push_back(take_register());
+  }
+  const kernel::Calibration calibration = kernel::calibrate();
+  EXPECT_FALSE(calibration.watchpoint().string_slowdown);
+  EXPECT_THAT(calibration.failures, testing::SizeIs(1));
 }
 
 TEST(WatchedRegisters, AreFreeAgainAfterwards) {

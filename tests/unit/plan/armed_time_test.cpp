@@ -31,6 +31,10 @@ TEST(ArmedTime, IsUnlimitedWhereWatchpointsSlowNothingDown) {
   EXPECT_EQ(armed_ns(time, now_ns, kNsPerSecond), kNsPerSecond);
 }
 
+TEST(ArmedTime, IsLimitedWhereNobodyKnows) {
+  EXPECT_DOUBLE_EQ(ArmedTime(std::nullopt, kBudget).share(), ArmedTime(kZen, kBudget).share());
+}
+
 TEST(ArmedTime, BeginsWithOneLongWindowAndThenKeepsItsShare) {
   ArmedTime time(kZen, kBudget);
   std::int64_t now_ns = kNsPerSecond;
