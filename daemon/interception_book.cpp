@@ -48,6 +48,12 @@ InterceptRequest request_of(const policy::SerializePolicy& serialize, pid_t pid)
   return request;
 }
 
+// A watch's bounds, of what it keeps apart by itself.
+void set_bounds(InterceptRequest& request, const policy::WatchGuard& watch) {
+  request.wait_ns = watch.serialize_wait_ns;
+  request.budget = watch.serialize_budget;
+}
+
 std::string_view shown_state(breaker::State state) {
   return state == breaker::State::kOpen ? "open" : state == breaker::State::kHalfOpen ? "half-open" : "closed";
 }
@@ -77,6 +83,17 @@ void InterceptionBook::reload(const policy::Policy& policy) {
   sums_ = std::move(sums);
   std::erase_if(proposals_, [&](const auto& one) { return !watches_.contains(one.first.first); });
   std::erase_if(observed_, [&](const auto& one) { return !switches_.contains(one.first); });
+  for (auto& [id, entry] : entries_) {
+    const auto watch = watches_.find(id.guard);
+    const InterceptRequest before = entry.request;
+    if (id.cause != InterceptionCause::kFinding || watch == watches_.end()) {
+      continue;
+    }
+    set_bounds(entry.request, watch->second);
+    if (!same_request(entry.request, before) && work_.orders.contains(id)) {
+      begin(id, entry);
+    }
+  }
 }
 
 std::size_t InterceptionBook::at_work() const {
@@ -197,6 +214,7 @@ void InterceptionBook::on_proven(const detect::BookedRace& race, const Intercept
     entry->second.sides = std::move(sides);
     entry->second.request.pid = race.pid;
   }
+  set_bounds(entry->second.request, watch->second);
   entry->second.until_ns = input.now.monotonic_ns + watch->second.serialize_for_ns;
   entry->second.view.until_realtime_ns = input.now.realtime_ns + watch->second.serialize_for_ns;
   begin(entry->first, entry->second);

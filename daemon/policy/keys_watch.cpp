@@ -112,6 +112,22 @@ constexpr std::array kWatchKeys = {
         .minimum = kSecond,
         .maximum = 30 * kDay,
         .store = store<&WatchGuard::serialize_for_ns>},
+    Key{.name = "serialize_wait",
+        .kind = Kind::kDuration,
+        .help = "Longest time that a call waits for others to leave. Then it goes on without, and is counted. With "
+                "`on_proven_race: serialize`.",
+        .fallback = "500us",
+        .minimum = kMicrosecond,
+        .maximum = RG_WAIT_MAX_NS,
+        .store = store<&WatchGuard::serialize_wait_ns>},
+    Key{.name = "serialize_budget",
+        .kind = Kind::kRatio,
+        .help = "What waits and probes of one interception may take of the process's CPU time. Beyond it nothing is kept "
+                "apart for a while. With `on_proven_race: serialize`.",
+        .fallback = "10%",
+        .minimum = 0.001,
+        .maximum = 1,
+        .store = store<&WatchGuard::serialize_budget>},
 };
 
 }  // namespace

@@ -90,6 +90,8 @@ struct WatchGuard {
   std::string suppressions;  // a file; empty: none
   OnProvenRace on_proven_race = OnProvenRace::kPropose;
   std::int64_t serialize_for_ns = 3600'000'000'000;
+  std::int64_t serialize_wait_ns = 500'000;
+  double serialize_budget = 0.10;  // of the process's CPU time
   [[nodiscard]] bool wanted() const { return automatic || !variables.empty() || !objects.empty(); }
 };
 

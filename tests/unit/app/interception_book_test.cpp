@@ -209,6 +209,26 @@ TEST_F(Book, AProvenRaceIsKeptApartForItsTimeAndAgainWhenItIsProvenAgain) {
   EXPECT_EQ(book.work().orders.size(), 1U);
 }
 
+TEST_F(Book, AProvenRaceHasTheBoundsOfItsWatchAndBeginsAnewWithOthers) {
+  policy.guards[0].watch.serialize_wait_ns = 2 * kNsPerMs;
+  policy.guards[0].watch.serialize_budget = 0.25;
+  book.reload(policy);
+  prove(1, kNsPerSecond);
+  step();
+  ASSERT_EQ(book.work().orders.size(), 1U);
+  const InterceptionOrder& order = book.work().orders.begin()->second;
+  EXPECT_EQ(order.request.wait_ns, 2 * kNsPerMs);
+  EXPECT_DOUBLE_EQ(order.request.budget, 0.25);
+  tell(InterceptionNews::What::kBegun, figures_of({"put", "get"}));
+  book.reload(policy);
+  EXPECT_EQ(order.attempt, 1U) << "nothing changed";
+  policy.guards[0].watch.serialize_wait_ns = kNsPerMs;
+  book.reload(policy);
+  ASSERT_EQ(book.work().orders.size(), 1U);
+  EXPECT_EQ(book.work().orders.begin()->second.request.wait_ns, kNsPerMs);
+  EXPECT_EQ(book.work().orders.begin()->second.attempt, 2U);
+}
+
 TEST_F(Book, ProofsAreCountedBeforeDuringAndAfter) {
   prove(12, kNsPerSecond);
   step();

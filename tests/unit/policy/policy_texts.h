@@ -130,6 +130,8 @@ policies:
       suppressions: /tmp/races.supp
       on_proven_race: serialize
       serialize_for: 10m
+      serialize_wait: 2ms
+      serialize_budget: 25%
     bursts:
       enabled: true
       budget: 2%

@@ -98,6 +98,8 @@ TEST(Reference, DefaultsOfWatchAreThoseOfTheStruct) {
   EXPECT_EQ(read.budget, defaults.budget);
   EXPECT_EQ(read.on_proven_race, defaults.on_proven_race);
   EXPECT_EQ(read.serialize_for_ns, defaults.serialize_for_ns);
+  EXPECT_EQ(read.serialize_wait_ns, defaults.serialize_wait_ns);
+  EXPECT_EQ(read.serialize_budget, defaults.serialize_budget);
   ASSERT_EQ(read.objects.size(), 1U);
   EXPECT_EQ(read.objects[0].argument, WatchedObject().argument);
 }

@@ -41,6 +41,8 @@ TEST(Watch, EveryKey) {
   EXPECT_EQ(watch.suppressions, "/tmp/races.supp");
   EXPECT_EQ(watch.on_proven_race, OnProvenRace::kSerialize);
   EXPECT_EQ(watch.serialize_for_ns, 600'000'000'000);
+  EXPECT_EQ(watch.serialize_wait_ns, 2'000'000);
+  EXPECT_DOUBLE_EQ(watch.serialize_budget, 0.25);
   const SwitchPolicy& guard = policy->guards[0].switches[1];
   EXPECT_EQ(guard.open_proven_races, 2U);
   EXPECT_EQ(guard.close_proven_races, 1U);
@@ -70,6 +72,8 @@ TEST(Watch, RefusesWhatWouldLookAtNothing) {
   EXPECT_THAT(error_of(with_watch("{auto: true, on_proven_race: serialise}")),
               HasSubstr("did you mean \"serialize\"?"));
   EXPECT_THAT(error_of(with_watch("{auto: true, serialize_for: 1ms}")), HasSubstr("expected 1s to 720h"));
+  EXPECT_THAT(error_of(with_watch("{auto: true, serialize_wait: 6ms}")), HasSubstr("expected 1us to 5ms"));
+  EXPECT_THAT(error_of(with_watch("{auto: true, serialize_budget: 0.01%}")), HasSubstr("expected 0.1% to 100%"));
   EXPECT_THAT(error_of(with_watch("{auto: true, suppressions: races.supp}")), HasSubstr("an absolute path"));
 }
 
