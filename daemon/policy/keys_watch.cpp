@@ -122,8 +122,9 @@ constexpr std::array kWatchKeys = {
         .store = store<&WatchGuard::serialize_wait_ns>},
     Key{.name = "serialize_budget",
         .kind = Kind::kRatio,
-        .help = "What waits and probes of one interception may take of the process's CPU time. Beyond it nothing is kept "
-                "apart for a while. With `on_proven_race: serialize`.",
+        .help =
+            "What waits and probes of one interception may take of the process's CPU time. Beyond it nothing is kept "
+            "apart for a while. With `on_proven_race: serialize`.",
         .fallback = "10%",
         .minimum = 0.001,
         .maximum = 1,
