@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a daemon holds: memory, descriptors, threads, entries of its BPF maps. For tests of its size and of its growth."""
+import contextlib
 import json
 import pathlib
 import re
@@ -33,7 +34,8 @@ def ids_of(pid, kind):
     """Of the BPF maps ("map") or programs ("prog") that a process has descriptors of."""
     ids = set()
     for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-        ids.update(int(number) for number in re.findall(rf"^{kind}_id:\s*(\d+)", info.read_text(), re.M))
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            ids.update(int(number) for number in re.findall(rf"^{kind}_id:\s*(\d+)", info.read_text(), re.M))
     return ids
 
 
