@@ -119,7 +119,11 @@ inline constexpr std::array kCommands = {
         {Argument{
              "finding", Arity::kMaybe, "id of a proven data race in the daemon's findings, in place of -p and -f", {}},
          Argument{"-p,--pid", Arity::kOption, "the process", {}},
-         Argument{"-f,--function", Arity::kRepeat, "NAME[=read|=write][@KEY], separated by commas: put,get=read", {}},
+         Argument{"-f,--function",
+                  Arity::kRepeat,
+                  "NAME[=read|=write][@KEY], separated by commas: put,get=read; NAME[+0x1c,+0x24]: only these "
+                  "instructions of it",
+                  {}},
          Argument{"--key",
                   Arity::kOption,
                   "calls with the same one are kept apart: none (default), arg1, arg1+0x18, global:NAME",

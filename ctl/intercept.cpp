@@ -39,7 +39,7 @@ Result<void> add_functions(const Invocation& invocation, app::InterceptRequest& 
     return fail(key.error());
   }
   for (const std::string& text : invocation.all("f")) {
-    auto functions = policy::parse_intercepted(text, *key);
+    auto functions = app::parse_requested(text, *key);
     if (!functions) {
       return fail(std::move(functions).error());
     }

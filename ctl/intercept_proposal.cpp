@@ -19,7 +19,11 @@ app::RaceSides sides_of(const Doc& race) {
   app::RaceSides sides;
   for (const Doc& site : race.list("sites")) {
     app::RaceSide side;
-    side.add(site.text("function"), site.text("binary"));
+    if (site.text("instruction").empty()) {
+      side.add(site.text("function"), site.text("binary"));
+    } else {
+      side.add_access(site.text("function"), site.text("binary"), static_cast<std::uint64_t>(site.number("offset")));
+    }
     for (const Doc& frame : site.list("stack")) {
       side.add(frame.text("function"), frame.text("binary"));
     }
@@ -70,7 +74,7 @@ Result<app::InterceptRequest> propose(const Invocation& invocation, const std::s
 std::string proposal_text(const app::InterceptRequest& request, const std::string& finding) {
   std::string text = fmt::format("to close finding {} in pid {}, keep these from overlapping:\n", finding, request.pid);
   for (const app::RequestedFunction& function : request.functions) {
-    text += "  " + printable(function.name) + "\n";
+    text += "  " + printable(app::name_with_accesses(function)) + "\n";
   }
   return text +
          fmt::format("raceguardctl intercept {} --dry-run measures how often they are called and overlap,\n", finding) +

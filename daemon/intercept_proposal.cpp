@@ -28,11 +28,20 @@ std::string shell_word(const std::string& text) {
 
 }  // namespace
 
+void RaceSide::add_access(const std::string& function, const std::string& binary, std::uint64_t offset) {
+  add(function, binary);
+  if (!candidates_.empty()) {
+    candidates_.front().accesses = {offset};
+  }
+}
+
 void RaceSide::add(const std::string& function, const std::string& binary) {
   RequestedFunction candidate;
   candidate.name = function;
   candidate.binary = binary;
-  const bool known = std::ranges::find(candidates_, candidate) != candidates_.end();
+  const bool known = std::ranges::any_of(candidates_, [&](const RequestedFunction& one) {
+    return one.name == candidate.name && one.binary == candidate.binary;
+  });
   if (!function.empty() && !known && candidates_.size() < kMostCandidates) {
     candidates_.push_back(std::move(candidate));
   }
@@ -45,7 +54,11 @@ RaceSides sides_of(const detect::RaceFinding& race) {
   }
   for (const detect::RaceSite& site : race.sites) {
     RaceSide side;
-    side.add(site.code.function, site.code.binary);
+    if (site.instruction.empty()) {
+      side.add(site.code.function, site.code.binary);
+    } else {
+      side.add_access(site.code.function, site.code.binary, site.code.function_offset);
+    }
     for (const symbols::CodeSite& frame : site.stack.frames) {
       side.add(frame.function, frame.binary);
     }
@@ -57,7 +70,7 @@ RaceSides sides_of(const detect::RaceFinding& race) {
 std::string intercept_command(pid_t pid, const std::vector<RequestedFunction>& functions, std::string_view length) {
   std::string names;
   for (const RequestedFunction& function : functions) {
-    names += (names.empty() ? "" : ",") + function.name;
+    names += (names.empty() ? "" : ",") + name_with_accesses(function);
   }
   return fmt::format("raceguardctl intercept -p {} -f {} --for {}", pid, shell_word(names), length);
 }

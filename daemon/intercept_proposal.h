@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ namespace raceguard::app {
 // than four.
 class RaceSide {
  public:
+  // `offset`: of the access, from the function's entry. First, if it is known.
+  void add_access(const std::string& function, const std::string& binary, std::uint64_t offset);
   void add(const std::string& function, const std::string& binary);
   [[nodiscard]] std::vector<RequestedFunction> take() { return std::move(candidates_); }
 

@@ -5,6 +5,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/policy/intercepted.h"
@@ -13,7 +15,21 @@
 namespace raceguard::app {
 
 using policy::InterceptKey;
-using policy::RequestedFunction;
+
+struct RequestedFunction : policy::RequestedFunction {
+  // Offsets of its instructions that have to be kept apart, if not all from its entry to its return. Ascending.
+  std::vector<std::uint64_t> accesses;
+
+  RequestedFunction() = default;
+  RequestedFunction(policy::RequestedFunction whole) : policy::RequestedFunction(std::move(whole)) {}
+  friend bool operator==(const RequestedFunction&, const RequestedFunction&) = default;
+};
+
+// "put", "count[+0x1c,+0x24]"
+[[nodiscard]] std::string name_with_accesses(const RequestedFunction& function);
+// "put,get=read,count[+0x1c,+0x24]@arg1", as policy::parse_intercepted() has it. Error: kUsage.
+[[nodiscard]] Result<std::vector<RequestedFunction>> parse_requested(const std::string& text,
+                                                                     const InterceptKey& fallback);
 
 struct InterceptRequest {
   pid_t pid = 0;

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "daemon/intercept_inner.h"
 #include "daemon/symbols/elf_file.h"
 #include "daemon/symbols/function_exits.h"
 #include "daemon/symbols/inlined_copies.h"
@@ -55,29 +57,56 @@ class Finder {
 
   // `index`: its place in the request.
   Result<void> add(const RequestedFunction& wanted, std::size_t index) {
+    const Binary* looked_at = nullptr;
+    auto located = locate(wanted, looked_at);
+    if (located) {
+      return add_all(wanted, index, *located->binary, located->symbols);
+    }
+    const auto copies = looked_at == nullptr ? symbols::InlinedCopies{}
+                                             : symbols::inlined_copies(looked_at->file, wanted.name, kMostDebugBytes);
+    return copies.count == 0 ? fail(std::move(located).error()) : fail(inlined(wanted.name, copies));
+  }
+
+  // The same with only those accesses left that are better kept apart than the whole function; none where that is.
+  [[nodiscard]] RequestedFunction narrowed(RequestedFunction wanted) {
+    if (wanted.accesses.empty()) {
+      return wanted;
+    }
+    const Binary* looked_at = nullptr;
+    const auto located = locate(wanted, looked_at);
+    const bool is_one = located && located->symbols.size() == 1;
+    wanted.accesses = is_one ? app::narrowed(located->binary->file, located->symbols.front(), wanted.accesses)
+                             : std::vector<std::uint64_t>{};
+    return wanted;
+  }
+
+ private:
+  struct Located {
+    Binary* binary = nullptr;
+    std::vector<symbols::Symbol> symbols;
+  };
+
+  // `looked_at`: the first binary that was meant.
+  Result<Located> locate(const RequestedFunction& wanted, const Binary*& looked_at) {
     Error first(ErrorCode::kSymbolNotFound,
                 fmt::format("cannot intercept {}: pid {} maps no file {}", wanted.name, request_.pid, wanted.binary),
                 "See /proc/PID/maps for what it maps");
-    const Binary* looked_at = nullptr;
     for (Binary& binary : binaries_) {
       if (!is_meant(binary, wanted.binary)) {
         continue;
       }
       auto symbols = binary.file.find_functions(wanted.name);
       if (symbols) {
-        return add_all(wanted, index, binary, *symbols);
+        return Located{.binary = &binary, .symbols = std::move(*symbols)};
       }
       if (looked_at == nullptr) {
         looked_at = &binary;
         first = std::move(symbols).error();
       }
     }
-    const auto copies = looked_at == nullptr ? symbols::InlinedCopies{}
-                                             : symbols::inlined_copies(looked_at->file, wanted.name, kMostDebugBytes);
-    return copies.count == 0 ? fail(std::move(first)) : fail(inlined(wanted.name, copies));
+    return fail(std::move(first));
   }
 
- private:
   [[nodiscard]] static Error inlined(const std::string& name, const symbols::InlinedCopies& copies) {
     return Error(
         ErrorCode::kSymbolNoSite,
@@ -120,6 +149,12 @@ class Finder {
                               symbols.size(), binary.mapped.path, RG_SECTIONS_MAX),
                   "Name fewer of them");
     }
+    if (!wanted.accesses.empty() && symbols.size() > 1) {
+      return fail(
+          ErrorCode::kUsage,
+          fmt::format("{} matches {} functions, and instructions are those of one", wanted.name, symbols.size()),
+          "Name one of them");
+    }
     for (const symbols::Symbol& symbol : symbols) {
       auto function = place(wanted, binary, symbol);
       if (!function) {
@@ -141,6 +176,53 @@ class Finder {
                                             const symbols::Symbol& symbol) {
     kernel::InterceptedFunction function{
         .binary = id_of(binary), .host_path = binary.mapped.host_path, .symbol = symbol};
+    const bool is_known = std::ranges::any_of(found_.functions, [&](const kernel::InterceptedFunction& other) {
+      return other.binary == function.binary && other.symbol.address == symbol.address &&
+             (other.is_inside || !wanted.accesses.empty());
+    });
+    if (is_known) {
+      return fail(ErrorCode::kUsage, fmt::format("{} is named twice, and has one section at a time", symbol.demangled),
+                  "Name all of its instructions at once: NAME[+0x1c,+0x24]");
+    }
+    const auto inside = place_accesses(wanted, binary, function);
+    if (!inside) {
+      return fail(inside.error());
+    }
+    if (!*inside) {
+      if (auto placed = place_whole(wanted, binary, function); !placed) {
+        return fail(std::move(placed).error());
+      }
+    }
+    function.section.is_reader = wanted.is_reader ? 1 : 0;
+    if (auto keyed = set_key(wanted.key, binary, function.section); !keyed) {
+      return fail(std::move(keyed).error());
+    }
+    return function;
+  }
+
+  // False: all of the function is to be kept apart.
+  Result<bool> place_accesses(const RequestedFunction& wanted, const Binary& binary,
+                              kernel::InterceptedFunction& function) {
+    if (wanted.accesses.empty()) {
+      return false;
+    }
+    const auto sites = place_inside(function, binary.file, wanted.accesses, wanted.key.argument);
+    if (sites) {
+      found_.notes.push_back(fmt::format("{} is kept apart inside only: {}", function.symbol.demangled, sites->text()));
+      return true;
+    }
+    if (sites.error().code() != ErrorCode::kSymbolNoSite) {
+      return fail(sites.error());
+    }
+    found_.notes.push_back(
+        fmt::format("{} is kept apart from its entry to its return, though instructions of it were named: {}",
+                    function.symbol.demangled, sites.error().what()));
+    return false;
+  }
+
+  Result<void> place_whole(const RequestedFunction& wanted, const Binary& binary,
+                           kernel::InterceptedFunction& function) {
+    const symbols::Symbol& symbol = function.symbol;
     function.exit_way = may_unwind_ ? kernel::ExitWay::kExits : kernel::ExitWay::kReturnProbe;
     const symbols::SiteOptions options{
         .need_return_probe = true, .arguments_needed = wanted.key.argument, .before_accesses = true, .kernel = {}};
@@ -172,11 +254,7 @@ class Finder {
       function.exits = std::move(*exits);
     }
     function.section.cfa_offset = function.site.cfa_offset;
-    function.section.is_reader = wanted.is_reader ? 1 : 0;
-    if (auto keyed = set_key(wanted.key, binary, function.section); !keyed) {
-      return fail(std::move(keyed).error());
-    }
-    return function;
+    return {};
   }
 
   static Result<void> set_key(const InterceptKey& key, const Binary& binary, rg_section& section) {
@@ -233,8 +311,9 @@ Result<RequestedFunction> innermost(Finder& finder, InterceptSections& tried,
                                     const std::vector<RequestedFunction>& side) {
   Error last(ErrorCode::kSymbolNotFound, "a side of the race is in a function without a name",
              "Name functions by -p and -f; the stack in 'findings -o json' tells where it was");
-  for (const RequestedFunction& candidate : side) {
+  for (const RequestedFunction& each : side) {
     tried.functions.clear();  // of an attempt before
+    RequestedFunction candidate = finder.narrowed(each);
     if (auto added = finder.add(candidate, 0)) {
       return candidate;
     } else {
@@ -242,6 +321,20 @@ Result<RequestedFunction> innermost(Finder& finder, InterceptSections& tried,
     }
   }
   return fail(std::move(last));
+}
+
+// Both accesses, where both are in one function.
+std::vector<RequestedFunction> with_accesses_of_all(const RaceSides& sides, std::vector<RequestedFunction> side) {
+  for (RequestedFunction& function : side) {
+    for (const RequestedFunction& other : sides | std::views::join) {
+      if (&other != &function && other.name == function.name && other.binary == function.binary) {
+        function.accesses.insert(function.accesses.end(), other.accesses.begin(), other.accesses.end());
+      }
+    }
+    std::ranges::sort(function.accesses);
+    function.accesses.erase(std::unique(function.accesses.begin(), function.accesses.end()), function.accesses.end());
+  }
+  return side;
 }
 
 }  // namespace
@@ -270,7 +363,7 @@ Result<std::vector<RequestedFunction>> find_innermost(pid_t pid, const RaceSides
   }
   std::vector<RequestedFunction> functions;
   for (const std::vector<RequestedFunction>& side : sides) {
-    auto function = innermost(finder, tried, side);
+    auto function = innermost(finder, tried, with_accesses_of_all(sides, side));
     if (!function) {
       return fail(std::move(function).error());
     }

@@ -35,6 +35,10 @@ std::string exits_text(const kernel::InterceptedFunction& function) {
   if (function.exit_way == kernel::ExitWay::kReturnProbe) {
     return "return probe";
   }
+  if (function.is_inside) {
+    return fmt::format("+{:#x} {}", function.exits.front().address - function.symbol.address,
+                       function.exits.front().instruction);
+  }
   return function.exits.size() == 1 ? "1 exit" : fmt::format("{} exits", function.exits.size());
 }
 
@@ -58,7 +62,8 @@ Interception::Interception(const InterceptRequest& request, InterceptSections se
          .is_reader = wanted.is_reader,
          .key = wanted.key.text,
          .entry = fmt::format("+{:#x} {}", function.site.function_offset, function.site.instruction),
-         .exits = exits_text(function)});
+         .exits = exits_text(function),
+         .is_whole = !function.is_inside});
   }
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/interception_book.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -20,19 +21,43 @@ bool is_at_work(InterceptionState state) {
   return state == InterceptionState::kStarting || state == InterceptionState::kRunning;
 }
 
-// Whatever they are called with, no two of its calls overlap.
+// Whatever they are called with, no two of its calls overlap anywhere.
 bool is_plain(const detect::Interception& figures) {
-  return std::ranges::all_of(figures.functions,
-                             [](const auto& function) { return !function.is_reader && function.key == "none"; });
+  return std::ranges::all_of(figures.functions, [](const auto& function) {
+    return !function.is_reader && function.is_whole && function.key == "none";
+  });
+}
+
+bool is_same_function(const RequestedFunction& one, const RequestedFunction& other) {
+  return one.name == other.name && one.binary == other.binary;
 }
 
 // Of a race between the same two functions, or of more.
 bool same_sides(const RaceSides& a, const RaceSides& b) {
   const auto has = [&](const std::vector<RequestedFunction>& side) {
-    return std::ranges::any_of(
-        a, [&](const auto& other) { return !side.empty() && !other.empty() && side.front() == other.front(); });
+    return std::ranges::any_of(a, [&](const auto& other) {
+      return !side.empty() && !other.empty() && is_same_function(side.front(), other.front());
+    });
   };
   return !b.empty() && std::ranges::all_of(b, has);
+}
+
+// Accesses of `more` in the functions of `sides` are added; false: there is none that was not there.
+bool add_accesses(RaceSides& sides, const RaceSides& more) {
+  bool added = false;
+  for (RequestedFunction& function : sides | std::views::join) {
+    for (const RequestedFunction& other : more | std::views::join) {
+      for (const std::uint64_t access : other.accesses) {
+        if (is_same_function(function, other) &&
+            std::ranges::find(function.accesses, access) == function.accesses.end()) {
+          function.accesses.push_back(access);
+          added = true;
+        }
+      }
+    }
+    std::ranges::sort(function.accesses);
+  }
+  return added;
 }
 
 bool same_request(const InterceptRequest& a, const InterceptRequest& b) {
@@ -42,7 +67,7 @@ bool same_request(const InterceptRequest& a, const InterceptRequest& b) {
 InterceptRequest request_of(const policy::SerializePolicy& serialize, pid_t pid) {
   InterceptRequest request;
   request.pid = pid;
-  request.functions = serialize.parsed;
+  request.functions.assign(serialize.parsed.begin(), serialize.parsed.end());
   request.wait_ns = serialize.wait_ns;
   request.budget = serialize.budget;
   return request;
@@ -129,7 +154,7 @@ void InterceptionBook::follow_switches(const InterceptionInput& input) {
       Entry entry;
       entry.view.guard = guard;
       entry.view.name = condition.name;
-      for (const RequestedFunction& function : serialize.parsed) {
+      for (const policy::RequestedFunction& function : serialize.parsed) {
         entry.view.figures.functions.emplace_back().name = function.name;
       }
       record(InterceptionEvent::kObserved, entry, "the switch is open, but in mode observe, or held back");
@@ -198,6 +223,7 @@ void InterceptionBook::on_proven(const detect::BookedRace& race, const Intercept
   for (auto one = entries_.begin(); one != entries_.end(); ++one) {
     if (one->first.process == process->first && stands_for(one->second, sides)) {
       if (one->second.view.state != InterceptionState::kOver) {
+        widen(one->first, one->second, sides);
         return;  // also one that rests, because it costs too much
       }
       if (one->first.cause == InterceptionCause::kFinding) {
@@ -213,11 +239,23 @@ void InterceptionBook::on_proven(const detect::BookedRace& race, const Intercept
             .first;
     entry->second.sides = std::move(sides);
     entry->second.request.pid = race.pid;
+  } else {
+    add_accesses(entry->second.sides, sides);
   }
   set_bounds(entry->second.request, watch->second);
   entry->second.until_ns = input.now.monotonic_ns + watch->second.serialize_for_ns;
   entry->second.view.until_realtime_ns = input.now.realtime_ns + watch->second.serialize_for_ns;
   begin(entry->first, entry->second);
+}
+
+// A race elsewhere in functions that are kept apart inside only is still open.
+void InterceptionBook::widen(const InterceptionId& id, Entry& entry, const RaceSides& sides) {
+  const auto& functions = entry.view.figures.functions;
+  const bool is_inside =
+      std::ranges::any_of(functions, [](const detect::InterceptedCalls& function) { return !function.is_whole; });
+  if (entry.view.state == InterceptionState::kRunning && is_inside && add_accesses(entry.sides, sides)) {
+    begin(id, entry);
+  }
 }
 
 void InterceptionBook::propose(const detect::BookedRace& race, const targets::ProcessId& process) {

@@ -86,6 +86,7 @@ class InterceptionBook {
   void follow_switches(const InterceptionInput& input);
   [[nodiscard]] static bool stands_for(const Entry& entry, const RaceSides& sides);
   void on_proven(const detect::BookedRace& race, const InterceptionInput& input);
+  void widen(const InterceptionId& id, Entry& entry, const RaceSides& sides);
   void propose(const detect::BookedRace& race, const targets::ProcessId& process);
   void add_races(const InterceptionInput& input, const detect::RaceBook& races);
   void count_proofs(const detect::RaceBook& races, std::int64_t now_ns);

@@ -77,7 +77,7 @@ void InterceptionBook::take_in(const std::vector<InterceptionNews>& news, const 
                                  .functions = {},
                                  .command = {},
                                  .failure = one.failure};
-    std::ranges::transform(one.functions, std::back_inserter(view.functions), &RequestedFunction::name);
+    std::ranges::transform(one.functions, std::back_inserter(view.functions), name_with_accesses);
     if (one.failure.empty()) {
       view.command = fmt::format("raceguardctl intercept {} --enforce --for 1h", one.finding);
     }

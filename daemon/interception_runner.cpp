@@ -66,7 +66,7 @@ void InterceptionRunner::end_unwanted() {
     }
     const auto why = work_.ends.find(run->first);
     const bool is_anew = order != work_.orders.end();
-    run->second.interception->end(is_anew                   ? "to begin anew, as the policy says it now"
+    run->second.interception->end(is_anew                   ? "to begin anew, with what is to be kept apart now"
                                   : why == work_.ends.end() ? kWithdrawnOrder
                                                             : why->second);
     tell(run->first, run->second, InterceptionNews::What::kEnded);

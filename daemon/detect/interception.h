@@ -16,9 +16,10 @@ struct InterceptedCalls {
   std::string name;    // demangled
   std::string binary;  // as the process sees it
   bool is_reader = false;
-  std::string key;    // as it was asked for
-  std::string entry;  // "+0x4 push rbx"
-  std::string exits;  // "return probe", "3 exits"
+  std::string key;       // as it was asked for
+  std::string entry;     // "+0x4 push rbx"
+  std::string exits;     // "return probe", "3 exits"; inside of the function: "+0x24 jne 0x1130"
+  bool is_whole = true;  // from its entry to its return
   rg_section_figures figures{};
   std::int64_t probes_ns = 0;  // what its hits cost, as calibrated
 };

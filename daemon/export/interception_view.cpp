@@ -41,6 +41,7 @@ json function_json(const detect::InterceptedCalls& function) {
           {"key", function.key},
           {"entry", function.entry},
           {"exits", function.exits},
+          {"whole", function.is_whole},
           {"calls", figures.calls},
           {"foreign_calls", figures.foreign},
           {"taken", figures.taken},

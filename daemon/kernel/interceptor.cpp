@@ -19,7 +19,6 @@ namespace raceguard::kernel {
 namespace {
 
 constexpr std::size_t kVerifierLines = 6;
-constexpr std::uint64_t kReturnAddressBytes = 8;  // still on the stack at an exit, no more behind a return
 
 struct ObjectDeleter {
   void operator()(intercept_bpf* object) const { intercept_bpf__destroy(object); }
@@ -134,7 +133,7 @@ struct Interceptor::Impl {
       }
     }
     site.at_return = false;
-    site.cookie = kReturnAddressBytes << 32U | index;
+    site.cookie = std::uint64_t{function.exit_cfa_offset} << 32U | index;
     for (const symbols::FunctionExit& exit : function.exits) {
       site.file_offset = exit.file_offset;
       if (auto attached = attach(object->progs.rg_leave_section, site); !attached) {

@@ -32,6 +32,8 @@ struct InterceptedFunction {
   rg_section section{};
   ExitWay exit_way = ExitWay::kReturnProbe;
   std::vector<symbols::FunctionExit> exits;  // for kExits
+  std::uint32_t exit_cfa_offset = 8;         // at each of them, stack pointer + this = the caller's after the call
+  bool is_inside = false;                    // not the whole function: `site` is in it, and so is its one exit
 };
 
 // `__cxa_begin_catch` of a C++ runtime that the process maps: there it is known which frames an exception has left.

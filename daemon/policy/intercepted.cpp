@@ -46,12 +46,14 @@ bool parse_argument(std::string_view text, InterceptKey& key) {
   return true;
 }
 
-// Commas between <>, () and {} belong to a name: "Table<int, long>::put".
+// Commas between <>, (), [] and {} belong to a name: "Table<int, long>::put".
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts(1);
   int depth = 0;
   for (const char byte : text) {
-    depth += byte == '<' || byte == '(' || byte == '{' ? 1 : byte == '>' || byte == ')' || byte == '}' ? -1 : 0;
+    constexpr std::string_view kOpening = "<([{";
+    constexpr std::string_view kClosing = ">)]}";
+    depth += kOpening.find(byte) != kOpening.npos ? 1 : kClosing.find(byte) != kClosing.npos ? -1 : 0;
     if (byte == ',' && depth <= 0) {
       parts.emplace_back();
     } else {

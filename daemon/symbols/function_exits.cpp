@@ -8,8 +8,8 @@
 #include <span>
 
 #include "daemon/symbols/elf_file.h"
+#include "daemon/symbols/function_parts.h"
 #include "daemon/symbols/instruction.h"
-#include "daemon/symbols/symbol_table.h"
 
 namespace raceguard::symbols {
 namespace {
@@ -17,22 +17,13 @@ namespace {
 constexpr std::uint64_t kLargestPart = 1U << 20U;
 constexpr std::size_t kTableReach = 6;  // instructions before an indirect jump in which a switch loads its table
 
-struct Part {
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-};
-
 class ExitScan {
  public:
-  ExitScan(const ElfFile& file, const Symbol& function) : file_(file), function_(function) {
-    parts_.push_back({function.address, file.function_end(function)});
-    for (const Symbol& part : file.find_named(function.name + ".cold", SymbolClass::kFunction)) {
-      parts_.push_back({part.address, file.function_end(part)});
-    }
-  }
+  ExitScan(const ElfFile& file, const Symbol& function)
+      : file_(file), function_(function), parts_(function_parts(file, function)) {}
 
   Result<std::vector<FunctionExit>> run() {
-    for (const Part& part : parts_) {
+    for (const CodeRange& part : parts_) {
       if (auto scanned = scan(part); !scanned) {
         return fail(std::move(scanned).error());
       }
@@ -41,7 +32,7 @@ class ExitScan {
   }
 
  private:
-  Result<void> scan(const Part& part) {
+  Result<void> scan(const CodeRange& part) {
     const Bytes code = file_.read_code(part.begin, std::min(part.end - part.begin, kLargestPart));
     std::deque<std::string> before;
     for (std::size_t at = 0; at < code.size();) {
@@ -85,9 +76,8 @@ class ExitScan {
   }
 
   bool leaves(const Instruction& instruction) const {
-    return !instruction.target || std::ranges::none_of(parts_, [&](const Part& part) {
-      return *instruction.target >= part.begin && *instruction.target < part.end;
-    });
+    return !instruction.target ||
+           std::ranges::none_of(parts_, [&](const CodeRange& part) { return part.holds(*instruction.target); });
   }
 
   // gcc and clang: movsxd of the table's entry and add of its base, or `jmp [table+reg*8]`, or with -fcf-protection
@@ -106,7 +96,7 @@ class ExitScan {
 
   const ElfFile& file_;
   const Symbol& function_;
-  std::vector<Part> parts_;
+  std::vector<CodeRange> parts_;
   std::vector<FunctionExit> exits_;
 };
 

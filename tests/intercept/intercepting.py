@@ -116,6 +116,16 @@ def function(report, name):
     return next(each for each in report["functions"] if each["name"].startswith(name))
 
 
+def offsets_of(path, function, accesses):
+    """Of the instructions of a function that objdump shows with something that the pattern matches: NAME[+0x1c,+0x24]."""
+    text = subprocess.run(["objdump", "-d", "--no-show-raw-insn", f"--disassemble={function}", path],
+                          capture_output=True, text=True, check=True).stdout
+    lines = [re.match(r"\s*([0-9a-f]+):\s+(.*)", line) for line in text.splitlines()]
+    found = [(int(line[1], 16), line[2]) for line in lines if line]
+    offsets = [f"+{address - found[0][0]:#x}" for address, instruction in found if re.search(accesses, instruction)]
+    return f"{function}[{','.join(offsets)}]"
+
+
 def await_that(what, condition, seconds=10):
     deadline = time.monotonic() + seconds * SLOWNESS
     while not condition():

@@ -59,23 +59,53 @@ REAL void section(Way way) {
   counter = value + 1;
 }
 
+REAL void act(Way way) {
+  dawdle(5);
+  if (way == Way::kThrow) {
+    throw std::runtime_error("left");
+  } else if (way == Way::kJump) {
+    std::longjmp(landing, 1);
+  } else if (way == Way::kEndThread) {
+    syscall(SYS_exit, 0);
+  }
+}
+
+// Only the update in its middle is to be kept apart, and may be left there.
+extern "C" REAL void partly(Way way) {
+  usleep(1);
+  const long value = counter;
+  act(way);
+  counter = value + 1;
+  usleep(1);
+}
+
+static bool is_partly = false;
+
 extern "C" void on_signal(int) {
   section(Way::kReturn);
   handled = handled + 1;
 }
 
+static void leave(Way way) {
+  if (is_partly) {
+    partly(way);
+  } else {
+    section(way);
+  }
+}
+
 static void leave_by(Way way) {
   if (way == Way::kThrow) {
     try {
-      section(way);
+      leave(way);
     } catch (const std::runtime_error&) {
     }
   } else if (way == Way::kJump) {
     if (setjmp(landing) == 0) {
-      section(way);
+      leave(way);
     }
   } else {
-    section(way);
+    leave(way);
   }
 }
 
@@ -112,7 +142,8 @@ int main(int argc, char**) {
       run_threads(2, 5000, add);
       printf("wrong %ld of 10000\n", 10000 - counter);
     } else {
-      Way way = way_of(line);
+      is_partly = strncmp(line, "partly ", 7) == 0;
+      Way way = way_of(is_partly ? line + 7 : line);
       pthread_t thread;
       if (pthread_create(&thread, nullptr, in_thread, &way) != 0) {
         abort();

@@ -376,6 +376,34 @@ TEST_F(Book, OtherRacesOfTheSameFunctionsGoWithTheFirst) {
   EXPECT_EQ(only().races.size(), 2U);
 }
 
+TEST_F(Book, ARaceElsewhereInFunctionsKeptApartInsideWidensTheirSections) {
+  detect::RaceFinding race = race_between("put", "get");
+  for (detect::RaceSite& site : race.sites) {
+    site.instruction = "mov rax, [rdi]";
+    site.code.function_offset = 0x1c;
+  }
+  races.merge("shop", kShop, {race});
+  step();
+  EXPECT_EQ(book.work().orders.begin()->second.sides[0].front().accesses, std::vector<std::uint64_t>{0x1c});
+  detect::Interception figures = figures_of({"put", "get"});
+  figures.functions[1].is_whole = false;
+  tell(InterceptionNews::What::kBegun, figures);
+  race.variable.name = "another";
+  race.sites[1].code.function_offset = 0x10;
+  races.merge("shop", kShop, {race});
+  step();
+  ASSERT_EQ(book.work().orders.size(), 1U);
+  const InterceptionOrder& order = book.work().orders.begin()->second;
+  EXPECT_EQ(order.attempt, attempt + 1);
+  EXPECT_EQ(order.sides[0].front().accesses, std::vector<std::uint64_t>{0x1c});
+  EXPECT_EQ(order.sides[1].front().accesses, (std::vector<std::uint64_t>{0x10, 0x1c}));
+  tell(InterceptionNews::What::kBegun, figures);
+  race.count = 2;
+  races.merge("shop", kShop, {race});
+  step();
+  EXPECT_EQ(book.work().orders.begin()->second.attempt, attempt) << "it has them";
+}
+
 TEST_F(Book, AReaderClosesNothing) {
   step(breaker::State::kOpen);
   detect::Interception figures = figures_of({"put", "get"});

@@ -78,6 +78,7 @@ TEST(Serialize, RefusesWhatCannotBeDone) {
               AllOf(HasSubstr("p.yaml:10:"), HasSubstr("\"put@this\" for a function of serialize, expected NAME"),
                     HasSubstr("arg1 to arg6")));
   EXPECT_THAT(error_of("{functions: [\"=read\"]}"), HasSubstr("\"=read\" for a function of serialize"));
+  EXPECT_THAT(error_of("{functions: [\"put[+0x10]\"]}"), HasSubstr("names function \"put[+0x10]\""));
   EXPECT_THAT(error_of("{functions: [put], wait: 6ms}"), HasSubstr("expected 1us to 5ms"));
   EXPECT_THAT(error_of("{functions: [put], budget: 0.01%}"), HasSubstr("expected 0.1% to 100%"));
   std::string many = "put";
