@@ -210,7 +210,7 @@ class Budget(EndToEnd):
         process = subprocess.Popen([path, "gate"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.addCleanup(lambda: (process.stdin.close(), process.wait(), process.stdout.close()))
         self.assertEqual(process.stdout.readline(), "ready\n")
-        daemon = self.start_daemon(policy_for_locks(path, "0.01%"))
+        daemon = self.start_daemon(policy_for_locks(path, "0.2%"))
         account = lambda: daemon.status()["budget"]["contention"][0]
         self.await_that("the watch rests", lambda: account()["resting"], 20, daemon)
         self.assertLess(account()["watched_share"], 1)
