@@ -461,7 +461,7 @@ TEST_F(ProposingBook, OnlyProposesAndOnce) {
                {{.guard = "shop",
                  .finding = orders[0].finding,
                  .pid = 812,
-                 .functions = {{.name = "put", .binary = {}, .is_reader = false, .key = {}}},
+                 .functions = {policy::RequestedFunction{.name = "put", .binary = {}, .is_reader = false, .key = {}}},
                  .failure = {}}},
                now);
   ASSERT_EQ(book.view().proposals.size(), 1U);
