@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMostHandlers = 256;
 constexpr std::uint64_t kLargestPart = 1U << 17U;
+constexpr NodeIndex kTableReach = 12;  // instructions before a jump in which a switch loads its table
 
 // What compilers put between pieces of code.
 bool is_filling(const Instruction& instruction) {
@@ -24,7 +25,7 @@ bool is_filling(const Instruction& instruction) {
 
 class Builder {
  public:
-  explicit Builder(std::span<const CodePart> parts) : parts_(parts) {}
+  Builder(std::span<const CodePart> parts, const ReadMemory& read) : parts_(parts), read_(read) {}
 
   Result<FlowGraph> run() {
     for (const CodePart& part : parts_) {
@@ -82,13 +83,7 @@ class Builder {
       case Flow::kJump:
         return jump(node);
       case Flow::kIndirectJump:
-        // Through a pointer at a fixed place, the global offset table: another function. A switch has its table's index
-        // in a register.
-        if (instruction.text.find("[0x") == std::string::npos) {
-          return refuse(instruction.address, fmt::format("'{}' goes through a table or a register", instruction.text));
-        }
-        leave(node);
-        return {};
+        return jump_indirectly(node);
       case Flow::kReturn:
         graph_.leaves[node] = true;
         return {};
@@ -96,6 +91,36 @@ class Builder {
         return {};
     }
     return {};
+  }
+
+  Result<void> jump_indirectly(NodeIndex node) {
+    const Instruction& instruction = graph_.instructions[node];
+    // Through a pointer at a fixed place, the global offset table: another function. A switch has its table's index in
+    // a register.
+    if (instruction.text.find("[0x") != std::string::npos) {
+      leave(node);
+      return {};
+    }
+    for (const std::uint64_t target : jump_table_targets(
+             run_up_to(node), read_, [this](std::uint64_t address) { return by_address_.contains(address); })) {
+      graph_.next[node].push_back(by_address_.at(target));
+    }
+    if (graph_.next[node].empty()) {
+      return refuse(instruction.address, fmt::format("'{}' goes through a table or a register", instruction.text));
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::vector<CodeAt> run_up_to(NodeIndex last) const {
+    const std::uint64_t end = graph_.instructions[last].address;
+    const auto part = std::ranges::find_if(parts_, [&](const CodePart& one) { return holds(one, end); });
+    std::vector<CodeAt> run;
+    for (NodeIndex node = last - std::min(last, kTableReach); node <= last; ++node) {
+      if (const std::uint64_t address = graph_.instructions[node].address; holds(*part, address)) {
+        run.push_back({.address = address, .code = part->code.subspan(address - part->address)});
+      }
+    }
+    return run;
   }
 
   // A call that is the last instruction never comes back.
@@ -130,10 +155,12 @@ class Builder {
     graph_.calls[node] = true;
   }
 
+  [[nodiscard]] static bool holds(const CodePart& part, std::uint64_t address) {
+    return address >= part.address && address - part.address < part.code.size();
+  }
+
   [[nodiscard]] bool in_parts(std::uint64_t address) const {
-    return std::ranges::any_of(parts_, [&](const CodePart& part) {
-      return address >= part.address && address - part.address < part.code.size();
-    });
+    return std::ranges::any_of(parts_, [&](const CodePart& part) { return holds(part, address); });
   }
 
   // What no instruction leads to is where exceptions are handled.
@@ -181,6 +208,7 @@ class Builder {
   }
 
   std::span<const CodePart> parts_;
+  const ReadMemory& read_;
   FlowGraph graph_;
   std::unordered_map<std::uint64_t, NodeIndex> by_address_;
 };
@@ -193,7 +221,9 @@ std::optional<NodeIndex> FlowGraph::at(std::uint64_t address) const {
                                      : std::optional(static_cast<NodeIndex>(found - instructions.begin()));
 }
 
-Result<FlowGraph> build_flow_graph(std::span<const CodePart> parts) { return Builder(parts).run(); }
+Result<FlowGraph> build_flow_graph(std::span<const CodePart> parts, const ReadMemory& read) {
+  return Builder(parts, read).run();
+}
 
 Result<FlowGraph> read_flow_graph(const ElfFile& file, const Symbol& function) {
   std::vector<Bytes> bytes;
@@ -205,7 +235,12 @@ Result<FlowGraph> read_flow_graph(const ElfFile& file, const Symbol& function) {
   for (std::size_t i = 0; i < parts.size(); ++i) {
     parts[i].code = bytes[i];
   }
-  return build_flow_graph(parts);
+  return build_flow_graph(parts, [&file](std::uint64_t address, std::uint64_t wanted) {
+    const auto offset = file.offset_of(address);
+    const std::uint64_t size = file.source().size();
+    return offset && *offset < size ? file.source().read(*offset, std::min(wanted, size - *offset)).value_or(Bytes{})
+                                    : Bytes{};
+  });
 }
 
 Successors turned_around(const Successors& next) {

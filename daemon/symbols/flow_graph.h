@@ -12,6 +12,7 @@
 
 #include "daemon/symbols/frame_move.h"
 #include "daemon/symbols/instruction.h"
+#include "daemon/symbols/jump_table.h"
 #include "raceguard/error.h"
 
 namespace raceguard::symbols {
@@ -42,9 +43,10 @@ struct CodePart {
 
 inline constexpr std::size_t kMostFlowInstructions = 8192;
 
-// kSymbolNoSite, and why: a jump through a table or a register, a jump into the middle of an instruction, bytes that
-// are no code, a last instruction that goes on, more than kMostFlowInstructions. The first part begins with the entry.
-Result<FlowGraph> build_flow_graph(std::span<const CodePart> parts);
+// kSymbolNoSite, and why: a jump through a register or a table that jump_table.h does not know, a jump into the middle
+// of an instruction, bytes that are no code, a last instruction that goes on, more than kMostFlowInstructions. The
+// first part begins with the entry. `read`: where jumps through tables are to be followed.
+Result<FlowGraph> build_flow_graph(std::span<const CodePart> parts, const ReadMemory& read = {});
 
 // The same of a function, with the parts that the compiler moved out of it.
 Result<FlowGraph> read_flow_graph(const ElfFile& file, const Symbol& function);

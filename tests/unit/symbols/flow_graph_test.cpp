@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <ranges>
 #include <string>
 
 #include "daemon/symbols/frame_state.h"
@@ -82,13 +83,32 @@ TEST(FlowGraph, SeesHandlersOfCompiledCode) {
 }
 
 TEST(FlowGraph, RefusesWhatItCannotFollow) {
-  EXPECT_THAT(graph_of("through_table").error().what(), HasSubstr("goes through a table or a register"));
+  EXPECT_THAT(graph_of("through_register").error().what(), HasSubstr("goes through a table or a register"));
   EXPECT_THAT(graph_of("into_middle").error().what(), HasSubstr("into the middle of an instruction"));
   EXPECT_THAT(graph_of_bytes({0x90, 0x06}).error().what(), HasSubstr("at +0x1 no instruction can be decoded there"));
   EXPECT_THAT(graph_of_bytes({0x90, 0x90}).error().what(), HasSubstr("its last instruction and goes on"));
   EXPECT_THAT(graph_of_bytes({0x90, 0xe8, 0xfb, 0xff, 0xff, 0xff, 0xc3}).error().what(),
               HasSubstr("calls into its middle"));
   EXPECT_TRUE(graph_of_bytes({0x90, 0xe8, 0xfa, 0xff, 0xff, 0xff, 0xc3})) << "calls itself";
+}
+
+TEST(FlowGraph, FollowsTables) {
+  const auto graph = graph_of("through_table");
+  ASSERT_TRUE(graph) << graph.error().to_string();
+  EXPECT_EQ(graph->next[1], (std::vector<NodeIndex>{2, 4}));
+}
+
+TEST(FlowGraph, FollowsTablesOfCompiledSwitches) {
+  for (const char* program : {"narrow_O2", "narrow_O2_fixed"}) {
+    const auto graph = graph_of("by_case", program);
+    ASSERT_TRUE(graph) << program << ": " << graph.error().to_string();
+    const auto jump = std::ranges::find(graph->instructions, Flow::kIndirectJump, &Instruction::flow);
+    ASSERT_NE(jump, graph->instructions.end()) << program;
+    EXPECT_GE(graph->next[static_cast<std::size_t>(jump - graph->instructions.begin())].size(), 6U) << program;
+    EXPECT_TRUE(std::ranges::all_of(std::views::iota(std::size_t{0}, graph->size()), [&](std::size_t node) {
+      return graph->reachable[node] || graph->instructions[node].text.find("nop") != std::string::npos;
+    })) << program;
+  }
 }
 
 TEST(FlowGraph, RefusesTooManyInstructions) {

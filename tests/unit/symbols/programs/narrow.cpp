@@ -31,6 +31,34 @@ __attribute__((noinline)) long returns_early(long amount) {
   return narrow_counter;
 }
 
+__attribute__((noinline)) long by_case(unsigned which, long amount) {
+  switch (which) {
+    case 0:
+      pause_a_little(5);
+      break;
+    case 1:
+      narrow_counter += amount;
+      break;
+    case 2:
+      pause_a_little(1);
+      narrow_counter -= amount;
+      break;
+    case 3:
+      narrow_counter *= amount;
+      return 3;
+    case 4:
+      pause_a_little(2);
+      pause_a_little(3);
+      break;
+    case 5:
+      return amount;
+    default:
+      return -1;
+  }
+  pause_a_little(which);
+  return amount * 2;
+}
+
 __attribute__((noinline)) long for_each(long rounds) {
   long sum = 0;
   for (long i = 0; i < rounds; ++i) {
@@ -63,5 +91,6 @@ __attribute__((noinline)) long catches_inside(long amount) {
 
 int main(int argc, char**) {
   sleeps_around(argc);
-  return static_cast<int>(returns_early(argc) + for_each(argc) + catches_inside(argc));
+  return static_cast<int>(by_case(static_cast<unsigned>(argc), argc) + returns_early(argc) + for_each(argc) +
+                          catches_inside(argc));
 }

@@ -158,8 +158,19 @@ function leaves_by_jumps
 function through_table
 	incq (%rdi)
 	jmp *table(,%rsi,8)
+.Lfirst:
+	nop
+	ret
+.Lsecond:
+	call helper
 	ret
 	done through_table
+
+function through_register
+	incq (%rdi)
+	jmp *%rsi
+	ret
+	done through_register
 
 function into_middle
 	incq (%rdi)
@@ -211,5 +222,6 @@ function argument_moved
 	.globl main
 main:	ret
 	.section .rodata
-table:	.quad helper
+	.quad helper
+table:	.quad .Lfirst, .Lsecond, helper
 	.section .note.GNU-stack, "", @progbits
