@@ -43,12 +43,16 @@ static __always_inline void rg_leave_up_to(rg_u64 cfa, int at_return)
 {
 	rg_u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct rg_thread *thread;
+	struct rg_frame *frame;
 
 	if (pid_tgid >> 32 != rg_intercepted_tgid)
 		return;
 	thread = bpf_map_lookup_elem(&rg_threads, &pid_tgid);
-	if (thread)
-		rg_leave_frames(thread, cfa, at_return);
+	if (!thread)
+		return;
+	frame = rg_leave_frames(thread, cfa, at_return);
+	if (frame && !rg_has_slots(thread))
+		rg_let_tick_pass(frame->slot, frame->function);
 }
 
 /* At each exit of a function, where the return address is still on the stack, or behind its return: the upper half of
@@ -76,6 +80,18 @@ int rg_intercepted_exit(__u64 *ctx)
 
 	if ((rg_u32)task->tgid == rg_intercepted_tgid)
 		rg_end_thread((rg_u64)task->tgid << 32 | (rg_u32)task->pid);
+	return 0;
+}
+
+/* sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state): how often who
+ * has a slot leaves its CPU. */
+SEC("tp_btf/sched_switch")
+int rg_intercepted_switch(__u64 *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx[1];
+
+	if ((rg_u32)task->tgid == rg_intercepted_tgid)
+		rg_count_switch((rg_u64)task->tgid << 32 | (rg_u32)task->pid, !ctx[3]);
 	return 0;
 }
 

@@ -9,12 +9,16 @@
 
 #include "raceguard/abi/intercept.h"
 
+#define RG_CONTENDED_NS 1000000000ull /* a slot counts as contended for so long after a call had to wait for it */
+
 /* Read by user space from the opened object; it refuses an object of another version. */
 const volatile rg_u32 rg_intercept_abi_version = RG_INTERCEPT_ABI_VERSION;
 /* Set before the object is loaded. */
 const volatile rg_u32 rg_intercepted_tgid = 0;
 const volatile rg_u64 rg_wait_ns = 500000;
 const volatile rg_u64 rg_lease_ns = 100000000;
+/* A tick that is this near is let pass; 0: none is. */
+const volatile rg_u64 rg_tick_ahead_ns = 0;
 /* 1: nobody waits; a call that would have to is counted. */
 const volatile rg_u32 rg_dry_run = 0;
 

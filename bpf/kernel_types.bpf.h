@@ -29,12 +29,38 @@ struct signal_struct { /* shared by the threads of a process */
 	atomic_t live;   /* threads that have not exited */
 };
 
+struct rq { /* kernel/sched/sched.h; one for each CPU */
+	unsigned int nr_running;
+};
+
+struct cfs_rq {
+	struct rq *rq; /* absent without CONFIG_FAIR_GROUP_SCHED */
+};
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq;
+};
+
 struct task_struct {
+	struct sched_entity se;
+	unsigned int __state; /* 0: it runs, or is queued for a CPU */
 	int pid;
 	int tgid;
 	int on_cpu; /* absent in a kernel for one CPU */
 	struct signal_struct *signal;
 	char comm[16];
+};
+
+struct timerqueue_node {
+	__s64 expires;
+};
+
+struct hrtimer {
+	struct timerqueue_node node;
+};
+
+struct tick_sched { /* kernel/time/tick-sched.h; one for each CPU */
+	struct hrtimer sched_timer;
 };
 
 #pragma clang attribute pop

@@ -41,18 +41,51 @@ static __always_inline void rg_leave_frame(struct rg_frame *frame, rg_u32 how)
 	rg_raise(&figures->max_inside_ns, inside_ns);
 }
 
-/* Gives back what was taken by frames that the thread cannot be in any more; at a return that is also its own. */
-static __always_inline void rg_leave_frames(struct rg_thread *thread, rg_u64 cfa, int at_return)
+/* Behind a section for whose slot others wait these days. */
+static __always_inline void rg_let_tick_pass(rg_u32 number, rg_u32 function)
 {
+	struct rg_slot *slot = bpf_map_lookup_elem(&rg_slots, &number);
+	struct rg_section_figures *figures = bpf_map_lookup_elem(&rg_section_figures, &function);
+	rg_u64 took_ns;
+
+	if (!slot || !figures || !rg_intercept_on ||
+	    bpf_ktime_get_ns() - *(volatile rg_u64 *)&slot->waited_ns > RG_CONTENDED_NS)
+		return;
+	took_ns = rg_pass_tick(rg_tick_ahead_ns);
+	if (!took_ns)
+		return;
+	__sync_fetch_and_add(&figures->ticks, 1);
+	__sync_fetch_and_add(&figures->tick_ns, took_ns);
+}
+
+/* Gives back what was taken by frames that the thread cannot be in any more; at a return that is also its own. Returns
+ * that one, if it had a slot. */
+static __always_inline struct rg_frame *rg_leave_frames(struct rg_thread *thread, rg_u64 cfa, int at_return)
+{
+	struct rg_frame *own = 0;
 	int i;
 
 #pragma unroll
 	for (i = 0; i < RG_FRAMES; i++) {
 		struct rg_frame *frame = &thread->frames[i];
 
-		if (frame->cfa && rg_frame_is_gone(frame->cfa, cfa))
-			rg_leave_frame(frame, at_return && frame->cfa == cfa ? RG_BACK_RETURN : RG_BACK_UNWOUND);
+		if (!frame->cfa || !rg_frame_is_gone(frame->cfa, cfa))
+			continue;
+		if (at_return && frame->cfa == cfa)
+			own = frame;
+		rg_leave_frame(frame, own == frame ? RG_BACK_RETURN : RG_BACK_UNWOUND);
 	}
+	return own;
+}
+
+static __always_inline int rg_has_slots(const struct rg_thread *thread)
+{
+	int i, slots = 0;
+
+#pragma unroll
+	for (i = 0; i < RG_FRAMES; i++)
+		slots += thread->frames[i].cfa != 0;
+	return slots;
 }
 
 static __always_inline void rg_end_thread(rg_u64 pid_tgid)
@@ -67,6 +100,22 @@ static __always_inline void rg_end_thread(rg_u64 pid_tgid)
 		if (thread->frames[i].cfa)
 			rg_leave_frame(&thread->frames[i], RG_BACK_EXIT);
 	bpf_map_delete_elem(&rg_threads, &pid_tgid);
+}
+
+static __always_inline void rg_count_switch(rg_u64 pid_tgid, int still_runnable)
+{
+	struct rg_thread *thread = bpf_map_lookup_elem(&rg_threads, &pid_tgid);
+	struct rg_section_figures *figures = 0;
+	int i;
+
+	if (!thread)
+		return;
+#pragma unroll
+	for (i = 0; i < RG_FRAMES; i++)
+		if (thread->frames[i].cfa)
+			figures = bpf_map_lookup_elem(&rg_section_figures, &thread->frames[i].function);
+	if (figures)
+		__sync_fetch_and_add(still_runnable ? &figures->preempted : &figures->slept, 1);
 }
 
 /* 0, and visit->slot. */

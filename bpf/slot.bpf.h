@@ -8,6 +8,7 @@
 #include "bpf/intercept_maps.bpf.h"
 #include "bpf/kernel_types.bpf.h"
 #include "bpf/slot_word.h"
+#include "bpf/tick.bpf.h"
 
 #define RG_WAIT_TURNS (1u << 20) /* far more than 5 ms at 30 ns a turn; the clock ends it */
 #define RG_LOOK_EACH 16 /* turns between two looks at whether the holder runs */
@@ -16,6 +17,7 @@
 struct rg_visit {
 	rg_u64 start_ns;
 	rg_u64 now_ns;
+	struct rq *rq; /* of the CPU that the call is on */
 	rg_u64 taken; /* the word, once the slot is taken */
 	rg_u32 slot;
 	rg_u32 tid;
@@ -25,17 +27,28 @@ struct rg_visit {
 	rg_u32 pad;
 };
 
+/* 1 if the thread, which is not on a CPU, is queued on another one than this: whoever woke there before it is often done
+ * within microseconds. One that sleeps, or that is queued behind this very wait, will not be back in time. */
+static __always_inline int rg_may_be_back(struct task_struct *task, const struct rg_visit *visit)
+{
+	struct rq *rq = rg_rq_of(task);
+	rg_u32 state = 1;
+
+	return rq && visit->rq && rq != visit->rq && !bpf_probe_read_kernel(&state, sizeof(state), &task->__state) && !state;
+}
+
 /* The task that took the slot last, if `task` is told already; a stale pointer reads as another id, or not at all. */
-static __always_inline int rg_holder_is_off_cpu(const struct rg_slot *slot, rg_u64 word)
+static __always_inline int rg_holder_is_away(const struct rg_slot *slot, rg_u64 word, const struct rg_visit *visit)
 {
 	struct task_struct *task = (struct task_struct *)*(volatile rg_u64 *)&slot->task;
 	int on_cpu = 1, pid = 0;
 
 	if (!bpf_core_field_exists(task->on_cpu))
 		return 1; /* a kernel for one CPU */
-	if (bpf_probe_read_kernel(&pid, sizeof(pid), &task->pid) || (rg_u32)pid != rg_slot_tid(word))
+	if (bpf_probe_read_kernel(&pid, sizeof(pid), &task->pid) || (rg_u32)pid != rg_slot_tid(word) ||
+	    bpf_probe_read_kernel(&on_cpu, sizeof(on_cpu), &task->on_cpu) || on_cpu)
 		return 0;
-	return !bpf_probe_read_kernel(&on_cpu, sizeof(on_cpu), &task->on_cpu) && !on_cpu;
+	return !rg_may_be_back(task, visit);
 }
 
 static __always_inline void rg_sign(struct rg_slot *slot, const struct rg_visit *visit)
@@ -66,6 +79,10 @@ static long rg_wait_turn(rg_u32 index, struct rg_visit *visit)
 		return 1;
 	visit->now_ns = bpf_ktime_get_ns();
 	word = *(volatile rg_u64 *)&slot->word;
+	if (rg_cpu_is_lost(visit->rq)) {
+		visit->opened = RG_OPEN_CPU_LOST + 1;
+		return 1;
+	}
 	next = rg_slot_take(word, visit->tid, visit->is_reader);
 	if (next)
 		return rg_swap(slot, visit, word, next);
@@ -79,7 +96,7 @@ static long rg_wait_turn(rg_u32 index, struct rg_visit *visit)
 		visit->broke = rg_swap(slot, visit, word, rg_slot_begin(word, visit->tid, visit->is_reader));
 		return visit->broke;
 	case RG_SLOT_OPEN_LATE:
-		visit->opened = rg_holder_is_off_cpu(slot, word) ? RG_OPEN_HOLDER_OFF_CPU + 1 : RG_OPEN_HOLDER_LATE + 1;
+		visit->opened = rg_holder_is_away(slot, word, visit) ? RG_OPEN_HOLDER_OFF_CPU + 1 : RG_OPEN_HOLDER_LATE + 1;
 		return 1;
 	case RG_SLOT_OPEN_TIME_OUT:
 		visit->opened = (word & RG_SLOT_READERS) == RG_SLOT_READERS ? RG_OPEN_READERS + 1 : RG_OPEN_TIME_OUT + 1;
@@ -87,7 +104,7 @@ static long rg_wait_turn(rg_u32 index, struct rg_visit *visit)
 	default:
 		break;
 	}
-	if (index % RG_LOOK_EACH == 0 && (word & RG_SLOT_TAKEN) && rg_holder_is_off_cpu(slot, word)) {
+	if (index % RG_LOOK_EACH == 0 && (word & RG_SLOT_TAKEN) && rg_holder_is_away(slot, word, visit)) {
 		visit->opened = RG_OPEN_HOLDER_OFF_CPU + 1;
 		return 1;
 	}
@@ -127,11 +144,13 @@ static __always_inline void rg_wait_for_slot(struct rg_slot *slot, struct rg_vis
 {
 	rg_u64 strikes = *(volatile rg_u64 *)&slot->strikes;
 
+	*(volatile rg_u64 *)&slot->waited_ns = visit->start_ns;
 	if (rg_slot_is_hopeless(strikes)) {
 		__sync_fetch_and_add(&slot->strikes, 1);
 		visit->opened = RG_OPEN_OFTEN_LATE + 1;
 		return;
 	}
+	visit->rq = rg_rq_of((struct task_struct *)bpf_get_current_task());
 	bpf_loop(RG_WAIT_TURNS, rg_wait_turn, visit, 0);
 	if (visit->taken) {
 		if (strikes && !visit->broke)

@@ -37,6 +37,10 @@ void add_function(Table& table, const Doc& function) {
   if (const std::string opened = counted(function); !opened.empty()) {
     table.note("    went on without: " + opened);
   }
+  if (function.number("preempted") + function.number("slept") > 0) {
+    table.note(fmt::format("    inside: lost the CPU {} times, slept {} times", count(function.number("preempted")),
+                           count(function.number("slept"))));
+  }
   if (const std::string ends = unusual_ends(function); !ends.empty()) {
     table.note("    given back otherwise than at a return: " + ends);
   }

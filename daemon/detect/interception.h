@@ -44,7 +44,7 @@ struct InterceptionSums {
   std::uint64_t waits = 0;
   std::uint64_t opened = 0;  // calls that went on without the slot, for whatever reason
   std::int64_t wait_ns = 0;
-  std::int64_t cost_ns = 0;  // waits and probes
+  std::int64_t cost_ns = 0;  // waits, ticks that were let pass, and probes
 };
 [[nodiscard]] inline InterceptionSums sums_of(const Interception& interception) {
   InterceptionSums sums;
@@ -54,7 +54,7 @@ struct InterceptionSums {
     sums.taken += figures.taken;
     sums.waits += figures.waits;
     sums.wait_ns += static_cast<std::int64_t>(figures.wait_ns);
-    sums.cost_ns += function.probes_ns + static_cast<std::int64_t>(figures.wait_ns);
+    sums.cost_ns += function.probes_ns + static_cast<std::int64_t>(figures.wait_ns + figures.tick_ns);
     for (const rg_u64 opened : figures.open) {
       sums.opened += opened;
     }

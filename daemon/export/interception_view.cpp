@@ -52,6 +52,10 @@ json function_json(const detect::InterceptedCalls& function) {
           {"max_wait_seconds", seconds(figures.max_wait_ns)},
           {"mean_inside_seconds", returned == 0 ? 0 : seconds(figures.inside_ns) / static_cast<double>(returned)},
           {"max_inside_seconds", seconds(figures.max_inside_ns)},
+          {"ticks", figures.ticks},
+          {"tick_seconds", seconds(figures.tick_ns)},
+          {"preempted", figures.preempted},
+          {"slept", figures.slept},
           {"probes_seconds", seconds(function.probes_ns)},
           {"fail_open", by_label(kReasons, figures.open)},
           {"given_back", by_label(kGiveBacks, figures.back)}};

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Races that are closed while the program runs: counted before, during and after in one process."""
+import os
 import subprocess
 import sys
 import unittest
@@ -264,6 +265,63 @@ class Ends(unittest.TestCase):
         await_that("the programs are gone", lambda: not programs & all_programs())
         self.worker.ask("throw")
         self.works()
+
+
+class Crowded(unittest.TestCase):
+    """More threads than CPUs: who is waited for, and where a slice ends."""
+
+    def setUp(self):
+        if len(os.sched_getaffinity(0)) < 2:
+            self.skipTest("one CPU: nobody waits there")
+
+    def beside(self, way, one_cpu, *options):
+        """The report's figures of calls beside a thread that lingers inside, on a CPU of its own or on their own."""
+        first, second = sorted(os.sched_getaffinity(0))[:2]
+        worker = self.enterContext(Worker("ends"))
+        interception = self.enterContext(Interception(worker.pid, "section", *options))
+        for _ in range(3):
+            self.assertTrue(worker.ask(f"{way} {first} beside {first if one_cpu else second}").startswith("called "))
+        return function(interception.end(), "section")
+
+    def test_a_holder_that_sleeps_is_not_waited_for(self):
+        figures = self.beside("sleep", one_cpu=False)
+        self.assertGreaterEqual(figures["slept"], 3, figures)
+        self.assertGreater(figures["fail_open"]["holder_off_cpu"], 0, figures)
+        self.assertEqual(figures["fail_open"]["time_out"], 0, figures)
+
+    def test_a_holder_queued_behind_the_caller_is_not_waited_for(self):
+        figures = self.beside("burn", one_cpu=True)
+        self.assertGreater(figures["preempted"], 0, figures)
+        self.assertGreater(figures["fail_open"]["holder_off_cpu"], 0, figures)
+        self.assertEqual(figures["fail_open"]["time_out"] + figures["fail_open"]["holder_late"], 0, figures)
+
+    def test_a_holder_queued_elsewhere_is_waited_for_within_the_limit(self):
+        first = min(os.sched_getaffinity(0))
+        busy = subprocess.Popen(["taskset", "-c", str(first), sys.executable, "-c", "while True: pass"])
+        self.addCleanup(busy.wait)
+        self.addCleanup(busy.kill)
+        figures = self.beside("burn", one_cpu=False)
+        self.assertGreater(figures["preempted"], 0, figures)
+        self.assertGreater(figures["fail_open"]["time_out"] + figures["fail_open"]["holder_late"], 0, figures)
+        self.assertEqual(figures["fail_open"]["holder_off_cpu"], 0, figures)
+
+    def test_a_near_tick_is_let_pass_where_others_wait(self):
+        worker = self.enterContext(Worker("lost_updates"))
+        interception = self.enterContext(Interception(worker.pid, "deposit"))
+        for _ in range(3):
+            worker.wrong(8, 20000)
+        figures = function(interception.end(), "deposit")
+        self.assertGreater(figures["ticks"], 0, figures)
+
+    def test_no_tick_is_let_pass_where_nobody_waits(self):
+        with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+            self.addCleanup(busy.kill)
+            worker = self.enterContext(Worker("lost_updates"))
+            interception = self.enterContext(Interception(worker.pid, "deposit"))
+            worker.wrong(1, 100000)
+            busy.kill()
+        figures = function(interception.end(), "deposit")
+        self.assertEqual((figures["waits"], figures["ticks"]), (0, 0), figures)
 
 
 class Budget(unittest.TestCase):

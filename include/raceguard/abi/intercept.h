@@ -7,7 +7,7 @@
 
 #include "types.h"
 
-#define RG_INTERCEPT_ABI_VERSION 1
+#define RG_INTERCEPT_ABI_VERSION 2
 
 #define RG_SECTIONS_MAX 16       /* functions of one interception */
 #define RG_SLOTS 1024            /* a power of two; keys that share a slot wait for each other */
@@ -39,7 +39,8 @@ struct rg_slot {
 	rg_u64 stamp;   /* when they took it: bpf/slot_word.h */
 	rg_u64 task;    /* kernel address of who took it last; believed only if its id is that in `word` */
 	rg_u64 strikes; /* waits in a row that were in vain */
-	rg_u64 pad[4];  /* a cache line each */
+	rg_u64 waited_ns; /* when a call had to wait for it last */
+	rg_u64 pad[3];  /* a cache line each */
 };
 
 /* ---- rg_threads: hash by pid_tgid; written by the thread itself, and at its end ------------------------------------ */
@@ -63,6 +64,7 @@ struct rg_thread {
 	X(RG_OPEN_HOLDER_LATE, "holder_late", "who had the slot had had it for longer than the wait limit already") \
 	X(RG_OPEN_OFTEN_LATE, "often_late", "the last waits for this slot were all in vain")                        \
 	X(RG_OPEN_ONE_CPU, "one_cpu", "only one CPU is online: waiting could not have helped")                      \
+	X(RG_OPEN_CPU_LOST, "cpu_lost", "the scheduler was taking the caller's own CPU away: with the slot it would have kept others from it") \
 	X(RG_OPEN_NESTED, "nested", "the thread has a slot that may be waited for in the other order")              \
 	X(RG_OPEN_UPGRADE, "upgrade", "the thread has the slot as a reader already and came back as a writer")      \
 	X(RG_OPEN_DEPTH, "depth", "the thread has four slots already")                                              \
@@ -102,6 +104,10 @@ struct rg_section_figures {
 	rg_u64 max_wait_ns;
 	rg_u64 inside_ns;   /* from having the slot to the return */
 	rg_u64 max_inside_ns;
+	rg_u64 ticks;       /* that calls let pass behind the section, so as not to lose the CPU inside the next one */
+	rg_u64 tick_ns;     /* what that took */
+	rg_u64 preempted;   /* times that a thread lost its CPU inside */
+	rg_u64 slept;       /* times that a thread slept inside */
 	rg_u64 open[RG_OPEN_COUNT];
 	rg_u64 back[RG_BACK_COUNT];
 };
@@ -110,6 +116,6 @@ RG_STATIC_ASSERT(sizeof(struct rg_section) == 32, "rg_section");
 RG_STATIC_ASSERT(sizeof(struct rg_slot) == 64, "rg_slot");
 RG_STATIC_ASSERT(sizeof(struct rg_frame) == 32, "rg_frame");
 RG_STATIC_ASSERT(sizeof(struct rg_thread) == 32 * RG_FRAMES, "rg_thread");
-RG_STATIC_ASSERT(sizeof(struct rg_section_figures) == 72 + 8 * RG_OPEN_COUNT + 8 * RG_BACK_COUNT, "rg_section_figures");
+RG_STATIC_ASSERT(sizeof(struct rg_section_figures) == 104 + 8 * RG_OPEN_COUNT + 8 * RG_BACK_COUNT, "rg_section_figures");
 
 #endif

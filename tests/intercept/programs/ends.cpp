@@ -14,9 +14,21 @@
 
 static volatile long counter;
 static volatile long handled;
+static volatile bool lingers;  // somebody sleeps or burns inside
 static thread_local std::jmp_buf landing;
 
-enum class Way { kReturn, kThrow, kJump, kEndThread, kKillSelf, kSignal, kFork, kExec, kSleep };
+enum class Way { kReturn, kThrow, kJump, kEndThread, kKillSelf, kSignal, kFork, kExec, kSleep, kBurn };
+
+static long now_ns() {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void burn(long length_ns) {
+  for (const long end_ns = now_ns() + length_ns; now_ns() < end_ns;) {
+  }
+}
 
 REAL void section(Way way) {
   const long value = counter;
@@ -53,7 +65,14 @@ REAL void section(Way way) {
       execl("/proc/self/exe", "ends", "again", nullptr);
       break;
     case Way::kSleep:
+      lingers = true;
       usleep(20000);
+      lingers = false;
+      break;
+    case Way::kBurn:
+      lingers = true;
+      burn(40000000);
+      lingers = false;
       break;
   }
   counter = value + 1;
@@ -110,8 +129,9 @@ static void leave_by(Way way) {
 }
 
 static Way way_of(const std::string& word) {
-  static const char* const kWords[] = {"return", "throw", "jump", "end", "kill", "signal", "fork", "exec", "sleep"};
-  for (int i = 0; i < 9; i++) {
+  static const char* const kWords[] = {"return", "throw", "jump", "end",   "kill",
+                                       "signal", "fork",  "exec", "sleep", "burn"};
+  for (int i = 0; i < 10; i++) {
     if (word == kWords[i]) {
       return static_cast<Way>(i);
     }
@@ -122,6 +142,47 @@ static Way way_of(const std::string& word) {
 static void* in_thread(void* way) {
   leave_by(*static_cast<Way*>(way));
   return nullptr;
+}
+
+static void run_on(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  sched_setaffinity(0, sizeof(set), &set);
+}
+
+struct Lingering {
+  Way way;
+  int cpu;
+};
+
+static void* linger(void* argument) {
+  const Lingering& lingering = *static_cast<Lingering*>(argument);
+  run_on(lingering.cpu);
+  section(lingering.way);
+  return nullptr;
+}
+
+// Calls from `cpu` while a thread on its own CPU is inside and does not leave.
+static int call_beside(Lingering lingering, int cpu) {
+  pthread_t thread;
+  cpu_set_t before;
+  int calls = 0;
+  sched_getaffinity(0, sizeof(before), &before);
+  run_on(cpu);
+  if (pthread_create(&thread, nullptr, linger, &lingering) != 0) {
+    abort();
+  }
+  while (!lingers) {
+    sched_yield();
+  }
+  for (; lingers; calls++) {
+    section(Way::kReturn);
+    sched_yield();
+  }
+  pthread_join(thread, nullptr);
+  sched_setaffinity(0, sizeof(before), &before);
+  return calls;
 }
 
 static void add(long, long rounds) {
@@ -135,12 +196,15 @@ int main(int argc, char**) {
   printf(argc > 1 ? "again\n" : "ready\n");
   fflush(stdout);
   char line[64];
+  int cpus[2];
   while (fgets(line, sizeof(line), stdin) != nullptr) {
     line[strcspn(line, "\n")] = 0;
     if (strcmp(line, "work") == 0) {
       counter = 0;
       run_threads(2, 5000, add);
       printf("wrong %ld of 10000\n", 10000 - counter);
+    } else if (char word[16]; sscanf(line, "%15s %d beside %d", word, &cpus[0], &cpus[1]) == 3) {
+      printf("called %d\n", call_beside({way_of(word), cpus[0]}, cpus[1]));
     } else {
       is_partly = strncmp(line, "partly ", 7) == 0;
       Way way = way_of(is_partly ? line + 7 : line);
