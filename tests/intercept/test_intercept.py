@@ -4,9 +4,12 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 import unittest
 
-from intercepting import BIN, SOURCE, Crashed, Interception, Worker, await_that, function, offsets_of
+from intercepting import (BIN, PROGRAMS, SLOWNESS, SOURCE, Crashed, Interception, Worker, await_that, function,
+                          offsets_of)
 
 sys.path.insert(0, str(SOURCE / "tests/e2e"))
 from held_resources import all_programs, ids_of  # noqa: E402
@@ -222,6 +225,28 @@ class Ends(unittest.TestCase):
     def test_end_of_the_thread(self):
         self.left_by("end", "exit")
 
+    def test_thread_that_leaves_unseen_and_never_comes_back(self):
+        self.assertEqual(self.worker.ask("stay"), "left stay")
+        # Until the lease is over who wants the slot goes on without it: the one who has it is off its CPU.
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:
+            self.works()
+        self.works()
+        report = self.interception.end()
+        figures = function(report, "section")
+        self.assertEqual(figures["given_back"]["lease"], 1, report)
+        self.assertEqual(figures["given_back"]["return"], figures["taken"] - 1, report)
+        self.assertGreater(figures["taken"], 5000, "the slot was had again afterwards")
+
+    def test_sleeper_inside_is_not_waited_for(self):
+        for _ in range(5):
+            self.assertEqual(self.worker.ask("meet"), "left meet")
+        figures = function(self.interception.end(), "section")
+        reason = "one_cpu" if os.sysconf("SC_NPROCESSORS_ONLN") == 1 else "holder_off_cpu"
+        self.assertEqual(figures["fail_open"][reason], 5, figures)
+        self.assertEqual(sum(figures["fail_open"].values()), 5, figures)
+        self.assertEqual((figures["calls"], figures["given_back"]["return"]), (10, 5), figures)
+
     def test_signal_handler_comes_in_again(self):
         for _ in range(20):
             answer = self.worker.ask("signal")
@@ -322,6 +347,69 @@ class Crowded(unittest.TestCase):
             busy.kill()
         figures = function(interception.end(), "deposit")
         self.assertEqual((figures["waits"], figures["ticks"]), (0, 0), figures)
+
+
+class Nested(unittest.TestCase):
+    ROUNDS, TURNS = 10000, 10
+
+    def run_nested(self):
+        with Worker("nested") as worker, Interception(worker.pid, "debit@arg1,credit@arg1") as interception:
+            for _ in range(self.TURNS):
+                worker.wrong(2, self.ROUNDS)  # a deadlock would end it by its patience
+            return interception.end()
+
+    def test_opposite_orders_end_and_are_counted(self):
+        for _ in range(5):
+            report = self.run_nested()
+            outer, inner = function(report, "debit"), function(report, "credit")
+            for figures in (outer, inner):
+                self.assertEqual(figures["calls"], 2 * self.ROUNDS * self.TURNS, figures)
+                self.assertEqual(figures["taken"] + figures["reentered"] + sum(figures["fail_open"].values()),
+                                 figures["calls"], figures)
+                self.assertEqual(figures["given_back"]["return"] + figures["given_back"]["lease"], figures["taken"], figures)
+            self.assertEqual(outer["fail_open"]["nested"], 0, "the outer one has nothing else")
+            # Once in 1024 runs both accounts share a slot. A busy machine may let the threads take turns.
+            if inner["fail_open"]["nested"] > 0:
+                return
+        self.fail(f"they did not meet in opposite orders: {report}")
+
+
+class Traced(unittest.TestCase):
+    """A debugger that stops threads of the target, steps through the section and goes away."""
+
+    def trace(self, threads, rounds):
+        """What went wrong, the steps that were made, and the report."""
+        worker = self.enterContext(Worker("lost_updates"))
+        interception = self.enterContext(Interception(worker.pid, "deposit"))
+        wrong = []
+        work = threading.Thread(target=lambda: wrong.append(worker.wrong(threads, rounds)[0]))
+        work.start()
+        steps = 0
+        while work.is_alive():
+            done = subprocess.run([PROGRAMS / "tracer", str(worker.pid), "3000", "1"], capture_output=True, text=True,
+                                  timeout=60 * SLOWNESS, check=True)
+            steps += int(done.stdout.removeprefix("steps "))
+        work.join()
+        return wrong[0], steps, interception.end()
+
+    def test_steps_change_nothing(self):
+        rounds = 200000
+        wrong, steps, report = self.trace(1, rounds)
+        figures = function(report, "deposit")
+        self.assertGreater(steps, 6000, "it was stepped through")
+        self.assertEqual(wrong, 0)
+        # The lease of who was stepped through for longer is taken only by who wants it: there is nobody.
+        self.assertEqual((figures["calls"], figures["taken"], figures["given_back"]["return"]), (rounds,) * 3, report)
+
+    def test_stopped_inside_the_others_go_on(self):
+        rounds = 100000
+        wrong, steps, report = self.trace(2, rounds)
+        figures = function(report, "deposit")
+        self.assertGreater(steps, 6000, "it was stepped through")
+        self.assertEqual(figures["calls"], 2 * rounds, report)
+        self.assertEqual(figures["taken"] + sum(figures["fail_open"].values()), figures["calls"], report)
+        # Its answer came. What was lost was lost to calls that went on without, or whose slot was taken away.
+        self.assertLessEqual(wrong > 0, report["fail_open"] + figures["given_back"]["lease"] > 0, report)
 
 
 class Budget(unittest.TestCase):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A section that is left in every other way than by its return. Commands on standard input, an answer to each; "work"
 // says how many of its updates got lost.
+#include <semaphore.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,8 +17,9 @@ static volatile long counter;
 static volatile long handled;
 static volatile bool lingers;  // somebody sleeps or burns inside
 static thread_local std::jmp_buf landing;
+static sem_t inside, outside;
 
-enum class Way { kReturn, kThrow, kJump, kEndThread, kKillSelf, kSignal, kFork, kExec, kSleep, kBurn };
+enum class Way { kReturn, kThrow, kJump, kEndThread, kKillSelf, kSignal, kFork, kExec, kSleep, kBurn, kSleepTold };
 
 static long now_ns() {
   struct timespec now;
@@ -64,6 +66,9 @@ REAL void section(Way way) {
     case Way::kExec:
       execl("/proc/self/exe", "ends", "again", nullptr);
       break;
+    case Way::kSleepTold:
+      sem_post(&inside);
+      [[fallthrough]];
     case Way::kSleep:
       lingers = true;
       usleep(20000);
@@ -185,6 +190,33 @@ static int call_beside(Lingering lingering, int cpu) {
   return calls;
 }
 
+// Leaves by a jump that nobody sees, and neither ends nor comes back.
+static void* stay_away(void*) {
+  if (setjmp(landing) == 0) {
+    section(Way::kJump);
+  }
+  sem_post(&outside);
+  for (;;) {
+    pause();
+  }
+}
+
+static void* sleep_inside(void*) {
+  section(Way::kSleepTold);
+  return nullptr;
+}
+
+// A call while another thread sleeps in one.
+static void meet_sleeper() {
+  pthread_t thread;
+  if (pthread_create(&thread, nullptr, sleep_inside, nullptr) != 0) {
+    abort();
+  }
+  sem_wait(&inside);
+  section(Way::kReturn);
+  pthread_join(thread, nullptr);
+}
+
 static void add(long, long rounds) {
   for (long i = 0; i < rounds; i++) {
     section(Way::kReturn);
@@ -193,6 +225,8 @@ static void add(long, long rounds) {
 
 int main(int argc, char**) {
   std::signal(SIGUSR1, on_signal);
+  sem_init(&inside, 0, 0);
+  sem_init(&outside, 0, 0);
   printf(argc > 1 ? "again\n" : "ready\n");
   fflush(stdout);
   char line[64];
@@ -205,6 +239,16 @@ int main(int argc, char**) {
       printf("wrong %ld of 10000\n", 10000 - counter);
     } else if (char word[16]; sscanf(line, "%15s %d beside %d", word, &cpus[0], &cpus[1]) == 3) {
       printf("called %d\n", call_beside({way_of(word), cpus[0]}, cpus[1]));
+    } else if (strcmp(line, "stay") == 0) {
+      pthread_t thread;
+      if (pthread_create(&thread, nullptr, stay_away, nullptr) != 0) {
+        abort();
+      }
+      sem_wait(&outside);
+      printf("left stay\n");
+    } else if (strcmp(line, "meet") == 0) {
+      meet_sleeper();
+      printf("left meet\n");
     } else {
       is_partly = strncmp(line, "partly ", 7) == 0;
       Way way = way_of(is_partly ? line + 7 : line);
