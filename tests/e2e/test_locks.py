@@ -13,6 +13,7 @@ import jsonschema
 from harness import BIN, SLOWNESS, SOURCE
 
 SCHEMA = json.loads((SOURCE / "docs/schema/lock-report.schema.json").read_text())
+SHORT_HOLD_SECONDS = 200e-9
 
 
 class Locks(unittest.TestCase):
@@ -116,7 +117,11 @@ class Locks(unittest.TestCase):
         self.assertIn("split", [advice["change"] for advice in lock["advice"]], lock)
 
     def test_a_pointer_that_is_replaced_should_be_atomic(self):
-        lock = self.lock(self.report_of("replace", "lock_kinds"), "pointer_lock")
+        for _ in range(5):  # beside other work the probes leave more in a hold than they were calibrated to
+            lock = self.lock(self.report_of("replace", "lock_kinds"), "pointer_lock")
+            if lock["hold_seconds"]["p50"] <= SHORT_HOLD_SECONDS:
+                break
+            self.assertEqual(lock["advice"][0]["change"], "reader_writer_lock", lock)
         self.assertEqual(lock["advice"][0]["change"], "atomic_pointer", lock)
 
     def test_a_program_that_is_linked_statically(self):
