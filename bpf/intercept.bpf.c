@@ -43,16 +43,16 @@ static __always_inline void rg_leave_up_to(rg_u64 cfa, int at_return)
 {
 	rg_u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct rg_thread *thread;
-	struct rg_frame *frame;
+	rg_u64 own;
 
 	if (pid_tgid >> 32 != rg_intercepted_tgid)
 		return;
 	thread = bpf_map_lookup_elem(&rg_threads, &pid_tgid);
 	if (!thread)
 		return;
-	frame = rg_leave_frames(thread, cfa, at_return);
-	if (frame && !rg_has_slots(thread))
-		rg_let_tick_pass(frame->slot, frame->function);
+	own = rg_leave_frames(thread, cfa, at_return);
+	if (own && !rg_has_slots(thread))
+		rg_let_tick_pass((rg_u32)own - 1, own >> 32);
 }
 
 /* At each exit of a function, where the return address is still on the stack, or behind its return: the upper half of

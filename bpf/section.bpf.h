@@ -58,34 +58,41 @@ static __always_inline void rg_let_tick_pass(rg_u32 number, rg_u32 function)
 	__sync_fetch_and_add(&figures->tick_ns, took_ns);
 }
 
-/* Gives back what was taken by frames that the thread cannot be in any more; at a return that is also its own. Returns
- * that one, if it had a slot. */
-static __always_inline struct rg_frame *rg_leave_frames(struct rg_thread *thread, rg_u64 cfa, int at_return)
+/* What the verifier follows in numbers it follows once, and in pointers once for each that they may be: so no pointers
+ * are kept from one turn of these loops to the next. */
+
+/* Gives back what was taken by frames that the thread cannot be in any more; at a return that is also its own. Of that
+ * one, if it had a slot: the function above the slot's number + 1; else 0. */
+static __always_inline rg_u64 rg_leave_frames(struct rg_thread *thread, rg_u64 cfa, int at_return)
 {
-	struct rg_frame *own = 0;
+	rg_u64 own = 0;
 	int i;
 
 #pragma unroll
 	for (i = 0; i < RG_FRAMES; i++) {
 		struct rg_frame *frame = &thread->frames[i];
+		rg_u32 how = RG_BACK_UNWOUND;
 
 		if (!frame->cfa || !rg_frame_is_gone(frame->cfa, cfa))
 			continue;
-		if (at_return && frame->cfa == cfa)
-			own = frame;
-		rg_leave_frame(frame, own == frame ? RG_BACK_RETURN : RG_BACK_UNWOUND);
+		if (at_return && frame->cfa == cfa) {
+			own = (rg_u64)frame->function << 32 | (frame->slot + 1);
+			how = RG_BACK_RETURN;
+		}
+		rg_leave_frame(frame, how);
 	}
 	return own;
 }
 
 static __always_inline int rg_has_slots(const struct rg_thread *thread)
 {
-	int i, slots = 0;
+	rg_u64 any = 0;
+	int i;
 
 #pragma unroll
 	for (i = 0; i < RG_FRAMES; i++)
-		slots += thread->frames[i].cfa != 0;
-	return slots;
+		any |= thread->frames[i].cfa;
+	return any != 0;
 }
 
 static __always_inline void rg_end_thread(rg_u64 pid_tgid)
@@ -105,7 +112,8 @@ static __always_inline void rg_end_thread(rg_u64 pid_tgid)
 static __always_inline void rg_count_switch(rg_u64 pid_tgid, int still_runnable)
 {
 	struct rg_thread *thread = bpf_map_lookup_elem(&rg_threads, &pid_tgid);
-	struct rg_section_figures *figures = 0;
+	struct rg_section_figures *figures;
+	rg_u32 function = RG_SECTIONS_MAX; /* of none */
 	int i;
 
 	if (!thread)
@@ -113,7 +121,8 @@ static __always_inline void rg_count_switch(rg_u64 pid_tgid, int still_runnable)
 #pragma unroll
 	for (i = 0; i < RG_FRAMES; i++)
 		if (thread->frames[i].cfa)
-			figures = bpf_map_lookup_elem(&rg_section_figures, &thread->frames[i].function);
+			function = thread->frames[i].function;
+	figures = bpf_map_lookup_elem(&rg_section_figures, &function);
 	if (figures)
 		__sync_fetch_and_add(still_runnable ? &figures->preempted : &figures->slept, 1);
 }
@@ -138,12 +147,12 @@ static __always_inline int rg_find_slot(struct pt_regs *ctx, const struct rg_sec
 }
 
 /* What the thread has already decides whether it may wait for more. */
-enum rg_standing { RG_STANDS_FREE, RG_STANDS_IN_ORDER, RG_STANDS_OUT_OF_ORDER, RG_HAS_IT, RG_HAS_IT_AS_READER };
+enum rg_standing { RG_STANDS_IN_ORDER, RG_STANDS_OUT_OF_ORDER, RG_HAS_IT, RG_HAS_IT_AS_READER };
 
 /* Slots are waited for in the order of their numbers, so that no two threads wait for each other. */
 static __always_inline enum rg_standing rg_standing_of(const struct rg_thread *thread, rg_u32 slot, rg_u32 is_reader)
 {
-	enum rg_standing standing = RG_STANDS_FREE;
+	enum rg_standing standing = RG_STANDS_IN_ORDER;
 	int i;
 
 #pragma unroll
@@ -156,22 +165,31 @@ static __always_inline enum rg_standing rg_standing_of(const struct rg_thread *t
 			return frame->is_reader && !is_reader ? RG_HAS_IT_AS_READER : RG_HAS_IT;
 		if (frame->slot > slot)
 			standing = RG_STANDS_OUT_OF_ORDER;
-		else if (standing == RG_STANDS_FREE)
-			standing = RG_STANDS_IN_ORDER;
 	}
 	return standing;
 }
 
-static __always_inline struct rg_frame *rg_free_frame(struct rg_thread *thread)
+/* Without branches: the upper bit of the sum is that of a frame whose address is 0. */
+static __always_inline int rg_has_free_frame(const struct rg_thread *thread)
 {
-	struct rg_frame *frame = 0;
+	rg_u64 zeros = 0;
 	int i;
 
 #pragma unroll
 	for (i = 0; i < RG_FRAMES; i++)
-		if (!frame && !thread->frames[i].cfa)
-			frame = &thread->frames[i];
-	return frame;
+		zeros |= (thread->frames[i].cfa - 1) & ~thread->frames[i].cfa;
+	return zeros >> 63;
+}
+
+static __always_inline struct rg_frame *rg_free_frame(struct rg_thread *thread)
+{
+	int i;
+
+#pragma unroll
+	for (i = 0; i < RG_FRAMES; i++)
+		if (!thread->frames[i].cfa)
+			return &thread->frames[i];
+	return 0;
 }
 
 static __always_inline void rg_count_wait(struct rg_section_figures *figures, const struct rg_visit *visit)
@@ -189,7 +207,7 @@ static __always_inline void rg_enter(struct rg_thread *thread, const struct rg_s
 	rg_u32 is_reader = section->is_reader;
 	enum rg_standing standing = rg_standing_of(thread, visit->slot, is_reader);
 	struct rg_slot *slot = bpf_map_lookup_elem(&rg_slots, &visit->slot);
-	struct rg_frame *frame = rg_free_frame(thread);
+	struct rg_frame *frame;
 
 	if (!slot)
 		return;
@@ -197,7 +215,7 @@ static __always_inline void rg_enter(struct rg_thread *thread, const struct rg_s
 		__sync_fetch_and_add(&figures->reentered, 1);
 		return;
 	}
-	if (standing == RG_HAS_IT_AS_READER || !frame) {
+	if (standing == RG_HAS_IT_AS_READER || !rg_has_free_frame(thread)) {
 		rg_open(figures, standing == RG_HAS_IT_AS_READER ? RG_OPEN_UPGRADE : RG_OPEN_DEPTH);
 		return;
 	}
@@ -222,6 +240,9 @@ static __always_inline void rg_enter(struct rg_thread *thread, const struct rg_s
 	__sync_fetch_and_add(&figures->taken, 1);
 	if (visit->broke)
 		__sync_fetch_and_add(&figures->back[RG_BACK_LEASE], 1);
+	frame = rg_free_frame(thread); /* only now: see above */
+	if (!frame)
+		return;
 	frame->slot = visit->slot;
 	frame->number = rg_slot_number(visit->taken);
 	frame->is_reader = is_reader;

@@ -79,15 +79,15 @@ static long rg_wait_turn(rg_u32 index, struct rg_visit *visit)
 		return 1;
 	visit->now_ns = bpf_ktime_get_ns();
 	word = *(volatile rg_u64 *)&slot->word;
-	if (rg_cpu_is_lost(visit->rq)) {
-		visit->opened = RG_OPEN_CPU_LOST + 1;
-		return 1;
-	}
 	next = rg_slot_take(word, visit->tid, visit->is_reader);
 	if (next)
 		return rg_swap(slot, visit, word, next);
 	if (!rg_may_wait) {
 		visit->opened = RG_OPEN_ONE_CPU + 1;
+		return 1;
+	}
+	if (rg_gives_way(index, visit->rq)) {
+		visit->opened = RG_OPEN_CPU_LOST + 1;
 		return 1;
 	}
 	age_ns = rg_slot_age_ns(word, *(volatile rg_u64 *)&slot->stamp, visit->now_ns);

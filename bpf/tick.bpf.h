@@ -59,6 +59,24 @@ static __always_inline int rg_cpu_is_lost(struct rq *rq)
 	       count >= 0;
 }
 
+/* First looks of waits at rg_cpu_is_lost(), and how many said so. */
+volatile rg_u64 rg_first_looks = 0;
+volatile rg_u64 rg_lost_looks = 0;
+
+/* Whether a wait is to end for it. A kernel that keeps its count elsewhere than the BTF's offsets say would end every wait:
+ * seen on 7.3. So it is believed only while most first looks find the CPU kept. */
+static __always_inline int rg_gives_way(rg_u32 index, struct rq *rq)
+{
+	int is_lost = rg_cpu_is_lost(rq);
+
+	if (!index) {
+		__sync_fetch_and_add(&rg_first_looks, 1);
+		if (is_lost)
+			__sync_fetch_and_add(&rg_lost_looks, 1);
+	}
+	return is_lost && rg_lost_looks * 2 < rg_first_looks;
+}
+
 struct rg_pass {
 	rg_u64 start_ns;
 	rg_u64 now_ns;

@@ -338,6 +338,16 @@ class Crowded(unittest.TestCase):
         figures = function(interception.end(), "deposit")
         self.assertGreater(figures["ticks"], 0, figures)
 
+    def test_not_every_wait_finds_its_cpu_lost(self):
+        """Whatever the kernel: where its own word for it is looked for in the wrong place, nobody would wait at all."""
+        worker = self.enterContext(Worker("lost_updates"))
+        interception = self.enterContext(Interception(worker.pid, "deposit"))
+        for _ in range(5):
+            worker.wrong(2, 2000)
+        figures = function(interception.end(), "deposit")
+        self.assertGreater(figures["waits"], 20, figures)
+        self.assertLess(figures["fail_open"]["cpu_lost"], figures["waits"] / 2 + 1, figures)
+
     def test_no_tick_is_let_pass_where_nobody_waits(self):
         with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
             self.addCleanup(busy.kill)
