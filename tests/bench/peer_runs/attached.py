@@ -54,7 +54,10 @@ def raceguard_found(daemon, everything):
         worst = max(locks, key=lambda lock: lock["wait_seconds"]["total"])
         told += f", worst `{worst['name']}`"
     if everything:
-        told += "; " + plural(len(daemon.ctl("findings")["findings"]), "data race")
+        verdicts = [each["verdict"] for each in daemon.ctl("findings")["findings"] if each["kind"] == "data_race"]
+        told += "; " + plural(sum(each in ("proven", "likely") for each in verdicts), "data race")
+        if "info" in verdicts:
+            told += f" ({verdicts.count('info')} told as info, which is no finding)"
     return told
 
 
